@@ -8,6 +8,7 @@ from makima_schemas.codec import Event
 from makima_schemas.contract import events as e
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState, SupervisorStateChanged
+from makima_supervisor_heartbeat.domain.cooldowns import COOLDOWN_SECONDS, Cooldowns
 from makima_supervisor_heartbeat.domain.placement import (
     Candidate,
     Drive,
@@ -22,7 +23,7 @@ from tests.contracts_in_the_log import CREATED
 S = SupervisorState
 STARTED, PLACED = e.ContractStarted(), e.ContractAssigned("d1", "placed", "x1", "t1")
 REGISTERED = SupervisorRegistered("c1", "d1", "x1", S.WORKING, "plan")
-ADA = Wanted("default", "c1", "simple", "plan", "ada", 7, None, heard=False, holder=None)
+ADA = Wanted("default", "c1", "simple", "plan", "ada", 7, None, heard=False, known=False, holder=None)
 BIG, SMALL, FULL = (Candidate(name, None, free) for name, free in (("big", 9), ("small", 2), ("full", 0)))
 
 
@@ -103,3 +104,17 @@ def test_what_is_handed_out_is_the_same_for_whoever_asks_and_another_for_another
     assert handed_out(ADA, "d1") == handed_out(ADA, "d1")
     assert handed_out(ADA, "d1").task_id == handed_out(ADA, "d2").task_id
     assert handed_out(ADA, "d1").connection_id != handed_out(ADA, "d2").connection_id
+
+
+def test_who_refused_is_passed_over_for_one_contract_and_who_is_silent_for_all_until_the_time_is_over() -> (
+    None
+):
+    cooldowns = Cooldowns()
+    cooldowns.note("c1", "full", 0.0, answered=True)
+    cooldowns.note("c1", "mute", 5.0, answered=False)
+    assert (cooldowns.of("c1", 6.0), cooldowns.of("c2", 6.0)) == ({"full", "mute"}, {"mute"})
+    cooldowns.prune(COOLDOWN_SECONDS)
+    assert cooldowns.refused == {"c1": {"mute": 5.0 + COOLDOWN_SECONDS}}
+    assert cooldowns.of("c1", COOLDOWN_SECONDS) == {"mute"}
+    cooldowns.prune(5.0 + COOLDOWN_SECONDS)
+    assert cooldowns == Cooldowns()

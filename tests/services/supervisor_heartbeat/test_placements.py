@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from uuid import uuid4
 
 import asyncpg
@@ -20,12 +20,13 @@ from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.codec import decode
 from makima_schemas.commands import Accepted, Request
-from makima_schemas.contract.commands import CreateContract, StartContract
+from makima_schemas.contract.commands import CompleteContract, CreateContract, ReopenContract, StartContract
 from makima_schemas.contract.events import ContractAssigned
 from makima_schemas.daemon import AdmitDaemon, DaemonDisconnected
+from makima_schemas.supervisor import RestorationRequested, RestoreSupervisor, SupervisorStateChanged
 from makima_schemas.supervisor import SupervisorState as S
-from makima_schemas.supervisor import SupervisorStateChanged
 from makima_supervisor_heartbeat import app
+from makima_supervisor_heartbeat.domain import cooldowns
 from makima_supervisor_heartbeat.handlers import placements
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -90,6 +91,12 @@ class World(Fleet):
         ]
         return [each for each in events if isinstance(each, ContractAssigned)]
 
+    async def say(self, given: ContractAssigned, state: S) -> None:
+        """A heartbeat of the supervisor of c1 that was given to a daemon."""
+        connection_id = str(given.connection_id)
+        beat = supervisor_beat(str(given.task_id), state, contract_id="c1", connection_id=connection_id)
+        await self.beat(beat, given.daemon_id)
+
     def whom(self) -> list[str]:
         return [each["daemon_id"] for each in self.asked]
 
@@ -137,6 +144,45 @@ async def test_who_refuses_or_is_silent_is_passed_over(world: World, monkeypatch
     await world.start()
     (given,) = await eventually(world.assignments)
     assert (given.daemon_id, world.whom()) == ("able", ["full", "mute", "odd", "able"])
+
+
+async def test_daemons_that_are_all_silent_do_not_keep_a_replica_from_placing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However soon they are asked again."""
+    monkeypatch.setattr(placements, "START_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(placements, "PLACEMENT_POLL_SECONDS", 0.1)
+    monkeypatch.setattr(cooldowns, "COOLDOWN_SECONDS", 0.1)
+    await world.replica()
+    for name in ("mute-1", "mute-2", "mute-3"):
+        await world.daemon(name, 2)
+    await world.start()
+    await eventually(lambda: len(world.asked) > 3)
+    await world.daemon("able", 9, ACCEPTED)
+    (given,) = await eventually(world.assignments)
+    assert given.daemon_id == "able"
+
+
+async def test_whose_owner_no_daemon_serves_takes_nobody_s_place(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(placements, "BATCH_SIZE", 1)
+    await world.replica()
+    await world.daemon("bobs", 9, ACCEPTED, owner="bob")
+    await world.start()
+    await world.send("contract", "create_contract", "c2", CreateContract("demo", "bob"))
+    await world.send("contract", "start_contract", "c2", StartContract())
+    await eventually(lambda: world.assignments("c2"))
+    assert [each["contract_id"] for each in world.asked] == ["c2"]
+    assert (
+        await world.pool.fetchval(
+            "select count(*) from supervisor_heartbeat.placements where contract_id = 'c1'"
+        )
+        == 0
+    )
+    await world.daemon("anyones", 9, ACCEPTED)
+    (given,) = await eventually(world.assignments)
+    assert given.daemon_id == "anyones"
 
 
 async def test_without_a_daemon_it_waits_for_one_also_over_a_restart_of_the_service(world: World) -> None:
@@ -225,14 +271,87 @@ async def test_a_contract_of_a_lost_machine_is_asked_of_another_daemon_which_res
         "c1", "d1", given.connection_id, S.WORKING, S.INTERRUPTED, "plan", "heartbeat_expired", EVIDENCE
     )
     await call(world.pool, command(f"supervisor-{task_id}", new_event(silent)))
-    await world.daemon("d3", 1, ACCEPTED)
-    assert world.whom() == ["d1"], "d1 is connected: it starts its supervisor again by itself"
+    await world.daemon("d3", 2, ACCEPTED)
+    await world.start("c2")  # a sign that a round has passed: it comes later
+    await eventually(lambda: world.assignments("c2"))
+    of_c1 = [each["daemon_id"] for each in world.asked if each["contract_id"] == "c1"]
+    assert of_c1 == ["d1"], "d1 is connected: it starts its supervisor again by itself"
     await call(world.pool, command("daemon-d1", new_event(DaemonDisconnected(EVIDENCE))))
-    await eventually(lambda: world.whom() == ["d1", "d3"])
-    first, second = world.asked
+    await eventually(lambda: len([each for each in world.asked if each["contract_id"] == "c1"]) == 2)
+    first, second = (each for each in world.asked if each["contract_id"] == "c1")
     assert second["task_id"] == first["task_id"]
     assert second["connection_id"] != first["connection_id"]
+    requested = await _requested(world, task_id)
+    assert (requested.daemon_id, requested.connection_id) == ("d3", second["connection_id"])
     assert await world.assignments() == [given]
+
+
+async def test_a_restoration_that_cannot_be_recorded_now_is_asked_of_the_same_daemon_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(placements, "PLACEMENT_POLL_SECONDS", 0.1)
+    await world.replica()
+    await world.daemon("d1", 1, ACCEPTED)
+    await world.daemon("d2", 9, ACCEPTED, owner="bob")
+    await world.start()
+    (given,) = await eventually(world.assignments)
+    await world.say(given, S.WORKING)
+    await world.until(f"supervisor-{given.task_id}", 1)
+    monkeypatch.setattr(placements, "RECORD_TIMEOUT_SECONDS", 1e-6)  # no reply comes in time
+    await world.daemon("d3", 1, ACCEPTED)
+    silent = SupervisorStateChanged(
+        "c1", "d1", given.connection_id, S.WORKING, S.INTERRUPTED, "plan", "heartbeat_expired", EVIDENCE
+    )
+    await call(world.pool, command("daemon-d1", new_event(DaemonDisconnected(EVIDENCE))))
+    await call(world.pool, command(f"supervisor-{given.task_id}", new_event(silent)))
+    await eventually(lambda: len(world.asked) >= 3)
+    monkeypatch.setattr(placements, "RECORD_TIMEOUT_SECONDS", 8.0)
+    requested = await _requested(world, str(given.task_id))
+    assert {each["connection_id"] for each in world.asked[1:]} == {requested.connection_id}
+    assert set(world.whom()[1:]) == {"d3"}
+
+
+async def test_a_restored_contract_that_completed_and_is_reopened_is_driven_again(world: World) -> None:
+    """Only what a restoration hands out is in force of a supervisor that was restored before."""
+    await world.replica()
+    await world.daemon("d1", 5, ACCEPTED)
+    await world.start()
+    (given,) = await eventually(world.assignments)
+    task_id = str(given.task_id)
+    await world.say(given, S.WORKING)
+    await world.until(f"supervisor-{task_id}", 1)
+    await world.send(app.NAME, "restore_supervisor", task_id, RestoreSupervisor("c1", "d1", "restored-1"))
+    await world.say(replace(given, connection_id="restored-1"), S.WORKING)
+    await eventually(lambda: _has_assignments(world, 2))
+    await world.say(replace(given, connection_id="restored-1"), S.COMPLETED)
+    await world.until(f"supervisor-{task_id}", 5)
+    await world.send("contract", "complete_contract", "c1", CompleteContract())
+    await world.send("contract", "reopen_contract", "c1", ReopenContract("a bug"))
+
+    await eventually(lambda: len(world.asked) == 2)
+    again = world.asked[1]["connection_id"]
+    assert (await _requested(world, task_id, 2)).connection_id == again
+    await world.say(replace(given, connection_id=again), S.WORKING)
+    await eventually(lambda: _has_assignments(world, 3))
+    last = (await world.events(f"supervisor-{task_id}"))[-2]
+    assert isinstance(last, SupervisorStateChanged)
+    assert (last.connection_id, last.new_state) == (again, S.WORKING)
+    assert (await world.assignments())[-1] == ContractAssigned("d1", "restored", again, task_id)
+
+
+async def _requested(world: World, task_id: str, count: int = 1) -> RestorationRequested:
+    """The newest restoration that was asked for, once there are so many."""
+
+    async def there() -> RestorationRequested | None:
+        events = await world.events(f"supervisor-{task_id}")
+        found = [each for each in events if isinstance(each, RestorationRequested)]
+        return found[-1] if len(found) == count else None
+
+    return await eventually(there)
+
+
+async def _has_assignments(world: World, count: int) -> bool:
+    return len(await world.assignments()) == count
 
 
 async def _is_wanted(world: World) -> bool:

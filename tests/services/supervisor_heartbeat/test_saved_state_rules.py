@@ -14,6 +14,7 @@ from makima_schemas.supervisor import (
     StateCorruptionDetected,
     SupervisorEvent,
     SupervisorSaved,
+    SupervisorState,
 )
 from makima_supervisor_heartbeat.domain.restoring import Basis, Break, Claim, Restore
 from makima_supervisor_heartbeat.domain.saving import Room, Save
@@ -118,6 +119,20 @@ def test_a_save_that_is_too_large_is_refused_with_a_hint() -> None:
 
 def test_a_dead_supervisor_is_handed_out() -> None:
     given(*DEAD).when(restore()).then(requested())
+
+
+@pytest.mark.parametrize("state", [SupervisorState.COMPLETED, SupervisorState.FAILED])
+def test_one_that_ended_is_handed_out_and_does_not_come_back_by_saying_so_again(
+    state: SupervisorState,
+) -> None:
+    """Its contract was reopened: it is done, and another daemon goes on with it."""
+    ended = (registered(5), changed(6, WORKING, state))
+    given(*ended).when(restore()).then(requested())
+    story = given(*ended, requested())
+    story.when(heartbeat(11, state)).then_nothing()
+    story.when(heartbeat(12, connection="b", daemon="d2")).then(
+        changed(12, state, WORKING, "b", "d2"), proved(12)
+    )
 
 
 @pytest.mark.parametrize(

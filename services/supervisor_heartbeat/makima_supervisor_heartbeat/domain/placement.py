@@ -82,7 +82,8 @@ class Wanted:
     owner_id: str
     wanted_at: int
     task_id: str | None
-    heard: bool  # its supervisor was heard and fell silent: there may be something to restore
+    heard: bool  # its supervisor was heard since it began or was reopened, and fell silent: its own daemon starts it again
+    known: bool  # the log knows the supervisor, also if it completed and the contract was reopened: it is restored
     holder: str | None  # the daemon that has it; None: nobody has
     asked_daemon: str | None = None  # asked last for this, perhaps by a process that is gone
 

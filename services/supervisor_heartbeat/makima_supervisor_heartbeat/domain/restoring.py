@@ -7,11 +7,11 @@ from makima_schemas.evidence import Arrival
 from makima_schemas.refusal import Refused
 from makima_schemas.saved_state import SavedHistory
 from makima_schemas.supervisor import (
+    ENDED,
     RestorationOutcome,
     RestorationRequested,
     StateCorruptionDetected,
     SupervisorEvent,
-    SupervisorState,
 )
 
 from makima_supervisor_heartbeat.domain.in_force import Supervised, not_found, superseded
@@ -84,7 +84,7 @@ def restore(command: Restore, supervisor: Supervised) -> list[SupervisorEvent]:
     requested_for = None if restoring is None else (restoring.daemon_id, restoring.connection_id)
     if requested_for == (command.daemon_id, command.connection_id):
         return []
-    _check_claim(command, dead=supervisor.state is SupervisorState.INTERRUPTED)
+    _check_claim(command, ended=supervisor.state in ENDED)
     contract_id, basis = command.contract_id, command.basis
     requested = RestorationRequested(
         contract_id,
@@ -104,12 +104,12 @@ def restore(command: Restore, supervisor: Supervised) -> list[SupervisorEvent]:
     ]
 
 
-def _check_claim(restore: Restore, *, dead: bool) -> None:
-    """`dead`: the supervisor is silent by a verdict. Raises `Refused(SUPERSEDED)`."""
+def _check_claim(restore: Restore, *, ended: bool) -> None:
+    """`ended`: the supervisor is silent by a verdict, or said that it was done or failed. Raises `Refused(SUPERSEDED)`."""
     claim = restore.claim
     if claim.holder in (None, restore.daemon_id) or claim.holder_disconnected:
         return
-    if dead and not claim.others_alive:
+    if ended and not claim.others_alive:
         return
     raise Refused(
         ErrorCode.SUPERSEDED,

@@ -7,6 +7,7 @@ from makima_schemas.evidence import Arrival
 from makima_schemas.refusal import Refused
 from makima_schemas.supervisor import (
     AT_WORK,
+    ENDED,
     ObserveHeartbeat,
     RestorationProved,
     RestorationRequested,
@@ -96,6 +97,8 @@ def _observe_restoring(
         return []
     event = _registered(heard) if supervisor.state is None else _changed(heard, supervisor, supervisor.state)
     if heard.connection_id != restoring.connection_id:
+        if heard.state in ENDED and heard.state is supervisor.state:
+            return []  # the contract may have been reopened since, and this one does not go on
         # One that names no connection tells nothing about the one that is in force already.
         return [] if event.connection_id == restoring.connection_id else [event]
     if heard.daemon_id != restoring.daemon_id:

@@ -37,6 +37,11 @@ class PlacementRows:
         rows = await self._pool.fetch(SQL["claim"], DEFAULT_TENANT, self._owner, seconds, limit)
         return [Wanted(**row) for row in rows]
 
+    async def unserved(self, limit: int) -> list[tuple[str, int, str]]:
+        """Contracts that wait for a daemon that serves their owner, by id, with the position since when and the owner."""
+        rows = await self._pool.fetch(SQL["unserved"], DEFAULT_TENANT, limit)
+        return [(row["contract_id"], row["wanted_at"], row["owner_id"]) for row in rows]
+
     async def asking(self, wanted: Wanted, daemon_id: str, seconds: float) -> bool:
         """Before the daemon is asked. False: it took too long, and another replica has it now."""
         found = await self._pool.fetchval(

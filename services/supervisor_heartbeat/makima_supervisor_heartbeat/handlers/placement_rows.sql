@@ -12,10 +12,17 @@ where s.tenant = $1 and starts_with(s.stream, 'daemon-') and (s.told ->> 'connec
 
 -- name: claim
 -- Contracts at work that nobody drives and no connected daemon is to start again by itself, longest untried first: from here on this
--- replica ($2) places them, for $3 seconds. One that another replica holds, or that was accepted, is left out.
-with wanted as (
-  select d.tenant, d.contract_id, d.contract_type, d.phase, d.task_id, d.state is not null as heard, d.wanted_at,
-         a.owner_id, a.daemon_id as holder
+-- replica ($2) places them, for $3 seconds. One that another replica holds, that was accepted, or whose owner no connected daemon serves
+-- is left out.
+with served as materialized (
+  select distinct told -> 'admission' ->> 'owner' as owner from supervisor_heartbeat.senders
+  where tenant = $1 and starts_with(stream, 'daemon-') and (told ->> 'connected')::boolean
+), wanted as (
+  select d.tenant, d.contract_id, d.contract_type, d.phase, d.task_id, d.state is not null as heard,
+         exists (
+           select from supervisor_heartbeat.senders s where s.tenant = d.tenant and s.stream = 'supervisor-' || d.task_id
+         ) as known,
+         d.wanted_at, a.owner_id, a.daemon_id as holder
   from supervisor_heartbeat.drives d
   join supervisor_heartbeat.assignments a using (tenant, contract_id)
   left join supervisor_heartbeat.placements p using (tenant, contract_id)
@@ -26,6 +33,7 @@ with wanted as (
       or (p.held_by = $2 and p.accepted_at is null)
     )
     and (a.daemon_id is null or d.state is null or not coalesce((h.told ->> 'connected')::boolean, false))
+    and exists (select from served where served.owner is null or served.owner = a.owner_id)
   order by p.held_until nulls first, d.wanted_at limit $4
 ), held as (
   insert into supervisor_heartbeat.placements as p (tenant, contract_id, wanted_at, held_by, held_until)
@@ -37,6 +45,19 @@ with wanted as (
   returning tenant, contract_id, daemon_id as asked_daemon
 )
 select wanted.*, held.asked_daemon from wanted join held using (tenant, contract_id)
+
+-- name: unserved
+-- Contracts at work that nobody drives and whose owner no connected daemon serves, the longest waiting first.
+with served as materialized (
+  select distinct told -> 'admission' ->> 'owner' as owner from supervisor_heartbeat.senders
+  where tenant = $1 and starts_with(stream, 'daemon-') and (told ->> 'connected')::boolean
+)
+select d.contract_id, d.wanted_at, a.owner_id
+from supervisor_heartbeat.drives d
+join supervisor_heartbeat.assignments a using (tenant, contract_id)
+where d.tenant = $1 and d.wanted_at is not null and d.status in ('active', 'waiting_for_input')
+  and not exists (select from served where served.owner is null or served.owner = a.owner_id)
+order by d.wanted_at limit $2
 
 -- name: asking
 -- Notes whom this replica is about to ask, and holds the contract for $5 seconds more; no row: another replica has it now.
