@@ -342,12 +342,12 @@ async def test_a_restored_contract_that_completed_and_is_reopened_is_driven_agai
 async def _requested(world: World, task_id: str, count: int = 1) -> RestorationRequested:
     """The newest restoration that was asked for, once there are so many."""
 
-    async def there() -> RestorationRequested | None:
+    async def there() -> list[RestorationRequested]:
         events = await world.events(f"supervisor-{task_id}")
         found = [each for each in events if isinstance(each, RestorationRequested)]
-        return found[-1] if len(found) == count else None
+        return found if len(found) == count else []
 
-    return await eventually(there)
+    return (await eventually(there))[-1]
 
 
 async def _has_assignments(world: World, count: int) -> bool:
