@@ -9,17 +9,18 @@ import hashlib
 from collections import deque
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final, cast
+from typing import Final, cast, get_args
 
 import orjson
 
 from makima_schemas.envelope import Recorded
 from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
+from makima_schemas.supervisor import SupervisorSave
 
 MAX_SAVE_BYTES: Final = 255 * 1024  # of a save's content as JSON text in its event, which may have 256 KiB
 MAX_HISTORY_BYTES: Final = 1024 * 1024  # of the newest conversation that a restoration answers with
-SAVES: Final = frozenset({"SupervisorSaved", "CheckpointSaved"})  # event types
+SAVES: Final = frozenset(cls.__name__ for cls in get_args(SupervisorSave))  # event types
 
 Json = dict[str, object]
 

@@ -186,18 +186,19 @@ class SupervisorProgressed:
     progress_at: datetime
 
 
-SupervisorEvent = (
+# What it saved: as many as it likes, and none of them changes its state.
+SupervisorSave = SupervisorSaved | CheckpointSaved
+# The events that change its state.
+SupervisorStep = (
     SupervisorRegistered
     | SupervisorStateChanged
     | SupervisorRestartRequested
-    | SupervisorSaved
-    | CheckpointSaved
     | RestorationRequested
     | RestorationProved
-    | StateCorruptionDetected
     | SupervisorStuck
     | SupervisorProgressed
 )
+SupervisorEvent = SupervisorSave | SupervisorStep | StateCorruptionDetected
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,25 +23,21 @@ from makima_schemas.contract.events import (
     TaskFailed,
     TaskReleased,
 )
-from makima_schemas.daemon import DaemonAdmitted, DaemonConnected, DaemonDisconnected
+from makima_schemas.daemon import DaemonEvent
 from makima_schemas.identity import agent_id, stream_name
 from makima_schemas.supervisor import (
-    CheckpointSaved,
     RestorationProved,
-    RestorationRequested,
-    SupervisorProgressed,
     SupervisorRegistered,
-    SupervisorRestartRequested,
-    SupervisorSaved,
+    SupervisorSave,
     SupervisorStateChanged,
-    SupervisorStuck,
+    SupervisorStep,
 )
 
 from makima_supervisor_heartbeat.domain import placement
 from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.agents.work import AgentKey, Work, work_of
 from makima_supervisor_heartbeat.domain.contracts import (
-    OF_PROGRESS,
+    OF_CONTRACT,
     Assigned,
     assign,
     follow_progress,
@@ -64,8 +60,6 @@ SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
 SupervisorHeard = SupervisorRegistered | SupervisorStateChanged
 OfAgent = AgentStep
-# The events that bear on a row of `assignments`.
-OF_CONTRACT: Final = (ContractCreated, ContractAssigned, ContractDeleted, *OF_PROGRESS)
 OfTask = TaskClaimed | TaskCompleted | TaskFailed | TaskReleased
 
 Key = tuple[str, str]  # tenant, and the name of a stream or the id of a contract
@@ -82,23 +76,11 @@ class KnownSenders:
     fold_number = 4
     events: frozenset[type] = frozenset(
         (
-            SupervisorRegistered,
-            SupervisorStateChanged,
-            SupervisorRestartRequested,
-            SupervisorSaved,
-            CheckpointSaved,
-            RestorationRequested,
-            RestorationProved,
-            SupervisorStuck,
-            SupervisorProgressed,
-            DaemonAdmitted,
-            DaemonConnected,
-            DaemonDisconnected,
+            *get_args(SupervisorStep),
+            *get_args(SupervisorSave),
             *get_args(AgentEvent),
-            ContractCreated,
-            ContractAssigned,
-            ContractDeleted,
-            *OF_PROGRESS,
+            *get_args(DaemonEvent),
+            *OF_CONTRACT,
             *placement.EVENTS,
         )
     )

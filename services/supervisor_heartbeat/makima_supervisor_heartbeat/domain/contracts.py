@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 from makima_schemas.assignment import Admission, serves
-from makima_schemas.contract.events import ContractAssigned, TaskReleased
+from makima_schemas.contract.events import ContractAssigned, ContractCreated, ContractDeleted, TaskReleased
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.contract.status_effects import LEADS_TO, SAYS_WHERE_TO, destination
 from makima_schemas.identity import agent_id, stream_name
@@ -27,6 +27,8 @@ from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 WAITING: Final = frozenset({ContractStatus.PAUSED, ContractStatus.BLOCKED, ContractStatus.WAITING_FOR_INPUT})
 # The events of a contract that bear on progress: they say whether it waits, who got on, and who holds which task.
 OF_PROGRESS: Final[frozenset[type]] = frozenset((*LEADS_TO, *SAYS_WHERE_TO, *MOVES, TaskReleased))
+# The events of a contract that bear on what is known of it: whose it is, whether it waits, and who got on.
+OF_CONTRACT: Final[tuple[type, ...]] = (ContractCreated, ContractAssigned, ContractDeleted, *OF_PROGRESS)
 MAX_DAEMONS: Final = 8  # daemons of a contract whose supervisor is remembered; more take turns
 
 

@@ -6,16 +6,7 @@ from makima_schemas.agent import AgentEvent
 from makima_schemas.codec import adapter
 from makima_schemas.daemon import DaemonEvent
 from makima_schemas.identity import split_stream
-from makima_schemas.supervisor import (
-    RestorationProved,
-    RestorationRequested,
-    SupervisorEvent,
-    SupervisorProgressed,
-    SupervisorRegistered,
-    SupervisorRestartRequested,
-    SupervisorStateChanged,
-    SupervisorStuck,
-)
+from makima_schemas.supervisor import SupervisorEvent, SupervisorStep
 
 from makima_supervisor_heartbeat.domain.agents.agent import Agent, AgentDecider
 from makima_supervisor_heartbeat.domain.daemon import Daemon, DaemonDecider
@@ -25,17 +16,7 @@ from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 SenderState = Supervisor | Daemon | Agent
 SenderEvent = SupervisorEvent | DaemonEvent | AgentEvent
 # The events that change a sender's state; saves, which may be many, are not among them.
-OfSender = (
-    SupervisorRegistered
-    | SupervisorStateChanged
-    | SupervisorRestartRequested
-    | SupervisorStuck
-    | SupervisorProgressed
-    | RestorationRequested
-    | RestorationProved
-    | AgentEvent
-    | DaemonEvent
-)
+OfSender = SupervisorStep | AgentEvent | DaemonEvent
 
 SUPERVISOR: Final = SupervisorDecider()
 DAEMON: Final = DaemonDecider()

@@ -18,7 +18,7 @@ from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.saved_state import SAVES
 from makima_schemas.silence import MAINTENANCE_STREAM
 
-from makima_supervisor_heartbeat.domain.contracts import OF_PROGRESS, Assigned
+from makima_supervisor_heartbeat.domain.contracts import OF_CONTRACT, Assigned
 from makima_supervisor_heartbeat.domain.sender import Sender
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.sender_state import (
@@ -32,11 +32,7 @@ from makima_supervisor_heartbeat.handlers.observation_queue import ObservationQu
 from makima_supervisor_heartbeat.handlers.sender_loader import SenderLoader
 
 CATEGORIES: Final = frozenset({"supervisor", "agent", "daemon"})
-# The events of a contract that say whose it is, whether it waits, and who got on.
-OF_CONTRACT: Final = frozenset(
-    {"ContractCreated", "ContractAssigned", "ContractDeleted", *(cls.__name__ for cls in OF_PROGRESS)}
-)
-# The events that change the state of a sender.
+CONTRACT_EVENTS: Final = frozenset(cls.__name__ for cls in OF_CONTRACT)
 DATABASE_RETRY_SECONDS: Final = 0.25
 EVICTION_INTERVAL_SECONDS: Final = 600.0
 EVICTION_TURN_SENDERS: Final = 2000  # checked without a pause: about a millisecond
@@ -169,7 +165,7 @@ class SenderSync:
                 for recorded in batch:
                     if recorded.category in CATEGORIES and recorded.tenant == DEFAULT_TENANT:
                         await self._apply(recorded)
-                    elif recorded.type in OF_CONTRACT and recorded.tenant == DEFAULT_TENANT:
+                    elif recorded.type in CONTRACT_EVENTS and recorded.tenant == DEFAULT_TENANT:
                         self._apply_to_contract(recorded)
                     elif recorded.stream == MAINTENANCE_STREAM:
                         self._apply_maintenance(recorded)
