@@ -6,6 +6,8 @@ from typing import Final
 import asyncpg
 from makima_kernel.event_log.named_sql import named
 from makima_schemas import questions
+from makima_schemas.agent import PRESENT
+from makima_schemas.supervisor import ENDED
 
 from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.daemon import Daemon
@@ -34,7 +36,13 @@ class AuditQueries:
 
     async def answer_living(self, question: questions.LivingSenders) -> questions.LivingSendersAnswer:
         row = await self._pool.fetchrow(
-            SQL["living_senders"], question.tenant, question.after, LIVING_ROWS, timeout=AUDIT_TIMEOUT_SECONDS
+            SQL["living_senders"],
+            question.tenant,
+            question.after,
+            LIVING_ROWS,
+            sorted(ENDED),
+            sorted(PRESENT),
+            timeout=AUDIT_TIMEOUT_SECONDS,
         )
         assert row is not None
         return {"streams": row["streams"], "next": row["last"] if row["read"] == LIVING_ROWS else None}

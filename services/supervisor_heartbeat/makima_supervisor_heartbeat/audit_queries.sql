@@ -8,9 +8,10 @@ left join supervisor_heartbeat.senders s on s.tenant = $1 and s.stream = given.s
 left join supervisor_heartbeat.latest l on l.sender = given.stream
 
 -- name: living_senders
--- Of the next $3 rows after the stream $2: those of senders that are alive or being restarted, and the last row.
+-- Of the next $3 rows after the stream $2: those of senders that are alive or being restarted, and the last row. $4: the states in which a
+-- supervisor is not alive; $5: the statuses in which an agent is, or is being restarted.
 select coalesce(array_agg(stream order by stream) filter (where
-           told ->> 'state' not in ('completed', 'failed', 'interrupted') or told ->> 'status' in ('ready', 'working', 'restarting')
+           told ->> 'state' <> all ($4::text[]) or told ->> 'status' = any ($5::text[])
            or (told ->> 'connected')::boolean), '{}') as streams,
        count(*) as read, max(stream) as last
 from (select stream, told from supervisor_heartbeat.senders where tenant = $1 and stream > $2 order by stream limit $3) as page
