@@ -1,49 +1,16 @@
 """Which connection of a supervisor is in force, and what another one is told."""
 
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
-from makima_schemas.supervisor import RestorationRequested, SupervisorState
+
+from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 
 TRY_AGAIN: Final = "nothing was changed; send it again after the supervisor's next heartbeat"
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """Where the chain of saves stands."""
-
-    number: int = 0  # of the newest save
-    hash: str = ""  # of the save after which the next one comes; "": none
-
-
-class Supervised(Protocol):
-    """What of a supervisor's state (`supervisor.Supervisor`) decides who speaks for it."""
-
-    @property
-    def contract_id(self) -> str: ...
-
-    @property
-    def connection_id(self) -> str | None: ...
-
-    @property
-    def state(self) -> SupervisorState | None: ...
-
-    @property
-    def superseded(self) -> tuple[str, ...]: ...
-
-    @property
-    def handed_out(self) -> bool: ...
-
-    @property
-    def restoring(self) -> RestorationRequested | None: ...
-
-    @property
-    def chain(self) -> Chain: ...
-
-
-def speaks(supervisor: Supervised, contract_id: str, connection_id: str | None) -> bool:
+def speaks(supervisor: Supervisor, contract_id: str, connection_id: str | None) -> bool:
     """True if a heartbeat of this connection counts: the connection is not superseded, and the contract is
     the supervisor's.
 
@@ -59,7 +26,7 @@ def speaks(supervisor: Supervised, contract_id: str, connection_id: str | None) 
     return connection_id in (supervisor.connection_id, handed_out)
 
 
-def is_handed_out(supervisor: Supervised, connection_id: str | None) -> bool:
+def is_handed_out(supervisor: Supervisor, connection_id: str | None) -> bool:
     """True if a restoration that is not proved handed out this connection."""
     restoring = supervisor.restoring
     return restoring is not None and restoring.connection_id == connection_id

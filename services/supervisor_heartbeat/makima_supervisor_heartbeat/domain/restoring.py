@@ -14,7 +14,8 @@ from makima_schemas.supervisor import (
     SupervisorEvent,
 )
 
-from makima_supervisor_heartbeat.domain.in_force import Supervised, not_found, superseded
+from makima_supervisor_heartbeat.domain.in_force import not_found, superseded
+from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def basis_of(history: SavedHistory) -> Basis:
     return Basis("from_checkpoint", checkpoint.hash, broken)
 
 
-def restore(command: Restore, supervisor: Supervised) -> list[SupervisorEvent]:
+def restore(command: Restore, supervisor: Supervisor) -> list[SupervisorEvent]:
     """Nothing for a repeat. Raises `Refused`: SUPERVISOR_NOT_FOUND for a supervisor of another contract, SUPERSEDED for
     a connection that is fenced, and what `_check_claim` raises.
     """

@@ -9,12 +9,11 @@ from makima_schemas.supervisor import CheckpointSaved, SaveKind, SupervisorSaved
 
 from makima_supervisor_heartbeat.domain.in_force import (
     TRY_AGAIN,
-    Chain,
-    Supervised,
     not_found,
     speaks,
     superseded,
 )
+from makima_supervisor_heartbeat.domain.supervisor_state import Chain, Supervisor
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class Save:
     room: Room
 
 
-def save(command: Save, supervisor: Supervised) -> SupervisorSaved | CheckpointSaved:
+def save(command: Save, supervisor: Supervisor) -> SupervisorSaved | CheckpointSaved:
     """Raises `Refused`: SUPERVISOR_NOT_FOUND without any heartbeat so far, SUPERSEDED for a connection that is not in
     force, UNAVAILABLE while it is not settled which one is, and what the limits say.
     """

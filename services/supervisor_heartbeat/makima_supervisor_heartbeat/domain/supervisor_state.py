@@ -21,8 +21,15 @@ from makima_schemas.supervisor import (
     SupervisorStuck,
 )
 
-from makima_supervisor_heartbeat.domain.in_force import Chain
 from makima_supervisor_heartbeat.domain.verdict import is_out_of_order
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Where the chain of saves stands."""
+
+    number: int = 0  # of the newest save
+    hash: str = ""  # of the save after which the next one comes; "": none
 
 
 @dataclass(frozen=True, slots=True)
