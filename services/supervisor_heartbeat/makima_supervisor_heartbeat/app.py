@@ -27,7 +27,7 @@ from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuild
 from makima_supervisor_heartbeat.domain.batching.write_batch import WriteBatch
 from makima_supervisor_heartbeat.domain.daemon import DaemonDecider
 from makima_supervisor_heartbeat.domain.daemon_limits import Limits
-from makima_supervisor_heartbeat.domain.progress_watch import SECOND, Patience
+from makima_supervisor_heartbeat.domain.progress_watch import SECOND, StuckLimits
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.supervisor import SupervisorDecider
 from makima_supervisor_heartbeat.handlers.agents import Agents
@@ -118,10 +118,10 @@ def _sender_cache(settings: Settings) -> SenderCache:
         settings.quotas.new_connections_per_daemon,
         max(LEFT_AFTER_SECONDS, 2 * contracts.heartbeat_timeout_seconds),
     )
-    patience = Patience(
+    stuck_limits = StuckLimits(
         int(contracts.stuck_after_seconds * SECOND), int(contracts.quiet_max_seconds * SECOND)
     )
-    return SenderCache(limits, patience)
+    return SenderCache(limits, stuck_limits)
 
 
 async def _record(service: Service, decisions: CommandHandlers, queries: Queries) -> Watermarks:

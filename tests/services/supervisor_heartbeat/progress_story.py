@@ -15,7 +15,7 @@ from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 from makima_supervisor_heartbeat.domain.broker_time import moment
 from makima_supervisor_heartbeat.domain.contracts import Assigned
 from makima_supervisor_heartbeat.domain.heartbeats import Beat, unchanged
-from makima_supervisor_heartbeat.domain.progress_watch import SECOND, Patience
+from makima_supervisor_heartbeat.domain.progress_watch import SECOND, StuckLimits
 from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.stuck import ObserveProgress, ObserveStuck
 
@@ -50,7 +50,9 @@ def beat(at: float = 0, sender: Address = AGENT, /, **said: object) -> Beat:
 class Story:
     """The recorder's memory of contract c1, its supervisor and its agents, with what they gave to decide."""
 
-    senders: SenderCache = field(default_factory=lambda: SenderCache(patience=Patience(STUCK_AFTER * SECOND)))
+    senders: SenderCache = field(
+        default_factory=lambda: SenderCache(stuck_limits=StuckLimits(STUCK_AFTER * SECOND))
+    )
     found: list[tuple[str, float]] = field(default_factory=list[tuple[str, float]])
 
     _version: int = 0

@@ -167,13 +167,13 @@ def test_who_slept_past_a_verdict_is_not_stuck_at_its_first_heartbeat(*, taken_o
 def test_another_recorder_goes_on_from_what_was_recorded() -> None:
     """Whoever stood still goes on standing still; what the log told since the last heartbeat counts as progress."""
     first = Story().beats(0, 300)
-    standing = first.senders.of(AGENT).standing
-    assert standing is not None
+    progress_state = first.senders.of(AGENT).progress_state
+    assert progress_state is not None
     for told, at in ((None, 600), (time(310), 930)):
         second = Story()
         contract = _assigned(second)
         contract.moved_at = told
-        second.senders.set_latest(beat(300), standing.progress_ns, standing.judged_ns)
+        second.senders.set_latest(beat(300), progress_state.progress_ns, progress_state.judged_ns)
         assert second.beats(330, 930).found[:1] == [("stuck", at)]
 
 

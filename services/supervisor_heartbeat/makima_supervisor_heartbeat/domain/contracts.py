@@ -145,8 +145,8 @@ class Contracts:
             return
         for stream in contract.movers(contract_id, event):
             sender = self._senders.get(stream)
-            if sender is not None and sender.standing is not None:
-                sender.standing.moved = True
+            if sender is not None and sender.progress_state is not None:
+                sender.progress_state.moved = True
         follow_held(contract.held, event)
         follow_progress(contract.assigned, event, at)
 

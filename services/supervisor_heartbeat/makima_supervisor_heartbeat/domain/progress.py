@@ -27,7 +27,7 @@ class _Detail(msgspec.Struct, frozen=True):
 _DETAIL: Final = msgspec.json.Decoder(_Detail)
 
 
-class Standing(msgspec.Struct, gc=False):
+class ProgressState(msgspec.Struct, gc=False):
     """What is remembered of a sender's progress. Times in Unix ns."""
 
     progress_ns: int  # arrival of the last heartbeat that told progress

@@ -19,7 +19,7 @@ from makima_supervisor_heartbeat.domain.broker_time import moment, nanoseconds
 from makima_supervisor_heartbeat.domain.contracts import Contract, Contracts
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
-from makima_supervisor_heartbeat.domain.progress import Standing, at_work, remembered, tells_progress
+from makima_supervisor_heartbeat.domain.progress import ProgressState, at_work, remembered, tells_progress
 from makima_supervisor_heartbeat.domain.sender import Observation, Sender
 from makima_supervisor_heartbeat.domain.sender_state import AGENT, SUPERVISOR, evolve
 from makima_supervisor_heartbeat.domain.stuck import ObserveProgress, ObserveStuck, is_newer
@@ -28,7 +28,7 @@ from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 SECOND: Final = 1_000_000_000
 
 
-class Patience(msgspec.Struct, frozen=True):
+class StuckLimits(msgspec.Struct, frozen=True):
     """For how long a sender may tell no progress, and be quiet, ns."""
 
     stuck_after: int = 600 * SECOND
@@ -36,9 +36,9 @@ class Patience(msgspec.Struct, frozen=True):
 
 
 class ProgressWatch:
-    def __init__(self, contracts: Contracts, patience: Patience) -> None:
-        self._contracts, self._stuck_after = contracts, patience.stuck_after
-        self._quiet_max = patience.quiet_max
+    def __init__(self, contracts: Contracts, stuck_limits: StuckLimits) -> None:
+        self._contracts, self._stuck_after = contracts, stuck_limits.stuck_after
+        self._quiet_max = stuck_limits.quiet_max
         self._maintenance = Windows()
         self._maintained: dict[str, int] = {}  # by scope: when its last window ended, Unix ns
 
@@ -65,49 +65,54 @@ class ProgressWatch:
         state = sender.expected
         if isinstance(state, Daemon):
             return ()
-        standing, before, arrival = sender.standing, sender.last, beat.received_ns
-        if standing is None or before is None:
+        progress_state, before, arrival = sender.progress_state, sender.last, beat.received_ns
+        if progress_state is None or before is None:
             self._begin(sender, beat)
             return ()
-        differs = standing.moved or not (
+        differs = progress_state.moved or not (
             same
             and beat.activity == before.activity
             and beat.detail == before.detail
             and beat.progress == before.progress
         )
-        if differs and _tells(standing, beat, before):
-            standing.progress(arrival)
+        if differs and _tells(progress_state, beat, before):
+            progress_state.progress(arrival)
         if beat.quiet_ns:
-            standing.judge_from(arrival + min(beat.quiet_ns, self._quiet_max))
-        elif arrival < standing.judged_ns:
-            standing.judge_from(arrival)  # its quiet time ends here, or the broker's clock was set back
+            progress_state.judge_from(arrival + min(beat.quiet_ns, self._quiet_max))
+        elif arrival < progress_state.judged_ns:
+            progress_state.judge_from(arrival)  # its quiet time ends here, or the broker's clock was set back
         if state.stuck is None:
-            if arrival - standing.judged_ns < self._stuck_after or not self._is_asked(sender, standing, beat):
+            if arrival - progress_state.judged_ns < self._stuck_after:
                 return ()
-        elif not is_newer(moment(standing.progress_ns), state.stuck):
+            self._judge_from_when_asked(sender, progress_state, beat)
+            if arrival - progress_state.judged_ns < self._stuck_after:
+                return ()
+        elif not is_newer(moment(progress_state.progress_ns), state.stuck):
             return ()
-        return _observed(sender, standing, beat, stream_epoch)
+        return _observed(sender, progress_state, beat, stream_epoch)
 
     def _begin(self, sender: Sender, beat: Beat) -> None:
         """Of a sender that is not known, or told what nobody knows in between, standing still counts from now on."""
-        standing = sender.standing or Standing(beat.received_ns, beat.received_ns)
-        standing.activities, standing.child = remembered(standing.activities, beat.activity), beat.child
-        standing.judge_from(beat.received_ns + min(beat.quiet_ns, self._quiet_max))
-        sender.standing = standing
+        progress_state = sender.progress_state or ProgressState(beat.received_ns, beat.received_ns)
+        progress_state.activities, progress_state.child = (
+            remembered(progress_state.activities, beat.activity),
+            beat.child,
+        )
+        progress_state.judge_from(beat.received_ns + min(beat.quiet_ns, self._quiet_max))
+        sender.progress_state = progress_state
 
-    def _is_asked(self, sender: Sender, standing: Standing, beat: Beat) -> bool:
-        """True if progress was asked of the sender all the time since `judged_ns`; else that moves on."""
+    def _judge_from_when_asked(self, sender: Sender, progress_state: ProgressState, beat: Beat) -> None:
+        """Moves `judged_ns` on to when progress was asked of the sender again; to now, if none is."""
         contract = self._contracts.known(beat.contract_id or "")
         if contract is None or contract.assigned.waits or not at_work(sender.expected, beat):
-            standing.judge_from(beat.received_ns)
-            return False
+            progress_state.judge_from(beat.received_ns)
+            return
         scopes = _scopes(contract, beat)
         if self._maintenance.open and not self._maintenance.open.keys().isdisjoint(scopes):
-            standing.judge_from(beat.received_ns)
-            return False
+            progress_state.judge_from(beat.received_ns)
+            return
         ends = [self._maintained.get(scope, 0) for scope in scopes]
-        standing.judge_from(max(standing.judged_ns, _of(contract.assigned.asked_from), *ends))
-        return beat.received_ns - standing.judged_ns >= self._stuck_after
+        progress_state.judge_from(max(progress_state.judged_ns, _of(contract.assigned.asked_from), *ends))
 
 
 def _of(at: datetime | None) -> int:
@@ -121,23 +126,23 @@ def _scopes(contract: Contract, beat: Beat) -> tuple[str, ...]:
     return "all", f"owner:{assigned.owner_id}", f"daemon:{daemon_id}", f"contract:{beat.contract_id}"
 
 
-def _tells(standing: Standing, beat: Beat, before: Beat) -> bool:
+def _tells(progress_state: ProgressState, beat: Beat, before: Beat) -> bool:
     """True if the heartbeat tells progress, or the log told some since the one before; notes the activity."""
-    moved, standing.moved = standing.moved, False
-    activities = standing.activities if beat.connection_id == before.connection_id else ()
-    progresses = moved or tells_progress(beat, before, activities, standing.child)
+    moved, progress_state.moved = progress_state.moved, False
+    activities = progress_state.activities if beat.connection_id == before.connection_id else ()
+    progresses = moved or tells_progress(beat, before, activities, progress_state.child)
     if beat.child is not None:
-        standing.child = beat.child
+        progress_state.child = beat.child
     if beat.activity != before.activity or not activities:
-        standing.activities = remembered(activities, beat.activity)
+        progress_state.activities = remembered(activities, beat.activity)
     return progresses
 
 
 def _observed(
-    sender: Sender, standing: Standing, beat: Beat, stream_epoch: str
+    sender: Sender, progress_state: ProgressState, beat: Beat, stream_epoch: str
 ) -> Sequence[tuple[Sender, Observation]]:
     """What the log decides, and is expected to say then."""
-    state, progress_at = sender.expected, moment(standing.progress_ns)
+    state, progress_at = sender.expected, moment(progress_state.progress_ns)
     heard = Arrival(stream_epoch, beat.sequence, moment(beat.received_ns))
     if isinstance(state, Daemon):
         return ()

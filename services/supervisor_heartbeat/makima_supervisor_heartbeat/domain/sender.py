@@ -8,7 +8,7 @@ from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.event_budget import EventBudget
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
-from makima_supervisor_heartbeat.domain.progress import Standing
+from makima_supervisor_heartbeat.domain.progress import ProgressState
 from makima_supervisor_heartbeat.domain.sender_state import SenderState
 from makima_supervisor_heartbeat.domain.stuck import ObserveProgress, ObserveStuck
 from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
@@ -78,7 +78,7 @@ class Sender(msgspec.Struct, gc=False):
     # A daemon's: why new senders of it are refused; None: none was.
     over_limit: OverLimit | None = None
     # What is remembered of its progress; None until its first heartbeat, and of a daemon.
-    standing: Standing | None = None
+    progress_state: ProgressState | None = None
 
     def expect(self, state: SenderState) -> None:
         """Compare heartbeats with this state from now on."""

@@ -16,8 +16,8 @@ from makima_supervisor_heartbeat.domain.daemon_limits import DaemonLimits, Limit
 from makima_supervisor_heartbeat.domain.heartbeats import Beat, is_late
 from makima_supervisor_heartbeat.domain.in_force import is_handed_out, speaks
 from makima_supervisor_heartbeat.domain.observer import Observer, offset_of
-from makima_supervisor_heartbeat.domain.progress import Standing, remembered
-from makima_supervisor_heartbeat.domain.progress_watch import Patience, ProgressWatch
+from makima_supervisor_heartbeat.domain.progress import ProgressState, remembered
+from makima_supervisor_heartbeat.domain.progress_watch import ProgressWatch, StuckLimits
 from makima_supervisor_heartbeat.domain.sender import Observation, Sender, has_ended
 from makima_supervisor_heartbeat.domain.sender_state import SenderEvent, SenderState, evolve, initial
 from makima_supervisor_heartbeat.domain.signals import Signals
@@ -32,7 +32,7 @@ class SenderCache:
     submits to the log.
     """
 
-    def __init__(self, limits: Limits | None = None, patience: Patience | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, stuck_limits: StuckLimits | None = None) -> None:
         self._senders: dict[str, Sender] = {}
         # Incarnation of the heartbeat stream that `last` of the senders belongs to; "": none yet.
         self.stream_epoch = ""
@@ -41,7 +41,7 @@ class SenderCache:
         self._agents = AgentHeartbeats(self.contracts, self.signals)
         self.limits = DaemonLimits(self._senders, limits or Limits())
         self._observer = Observer(self._of, self.contracts, self.limits)
-        self.progress = ProgressWatch(self.contracts, patience or Patience())
+        self.progress = ProgressWatch(self.contracts, stuck_limits or StuckLimits())
 
     def __len__(self) -> int:
         return len(self._senders)
@@ -63,7 +63,7 @@ class SenderCache:
         What was heard last time says nothing against what the log tells later: it would raise the dead.
         """
         for sender in self._senders.values():
-            sender.last, sender.standing, sender.settled = None, None, False
+            sender.last, sender.progress_state, sender.settled = None, None, False
         self.stream_epoch = ""
 
     def of(self, address: Address) -> Sender:
@@ -131,8 +131,8 @@ class SenderCache:
             sender.version = version
             before = sender.logged
             sender.logged = evolve(before, event)
-            if sender.standing is not None and _got_on(before, sender.logged):
-                sender.standing.moved = True
+            if sender.progress_state is not None and _got_on(before, sender.logged):
+                sender.progress_state.moved = True
             self.contracts.supervised(stream, sender.logged)
             if isinstance(event, RestorationProved):
                 self.contracts.restore(entity_id, event)
@@ -253,7 +253,7 @@ class SenderCache:
             return
         contract, known = self.contracts.known(beat.contract_id), beat.received_ns
         moved_at = None if contract is None else contract.assigned.moved_at
-        sender.standing = Standing(
+        sender.progress_state = ProgressState(
             known if progress_ns is None else progress_ns,
             known if judged_ns is None else judged_ns,
             remembered((), beat.activity),

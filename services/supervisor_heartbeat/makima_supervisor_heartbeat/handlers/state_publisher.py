@@ -14,7 +14,7 @@ from nats.errors import Error as NatsError
 
 from makima_supervisor_heartbeat.domain.broker_time import rfc3339_of
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
-from makima_supervisor_heartbeat.domain.progress import Standing
+from makima_supervisor_heartbeat.domain.progress import ProgressState
 from makima_supervisor_heartbeat.domain.sender import OverLimit, Rival, Sender, Unfit
 
 PUBLISH_INTERVAL_SECONDS: Final = 1.0
@@ -69,7 +69,7 @@ class StatePublisher:
 def encode_sender(sender: Sender) -> bytes:
     """The state of a sender; of a daemon that never sent a heartbeat only that its senders are refused."""
     if sender.last is not None:
-        return encode_state(sender.last, sender.unfit, sender.rival, sender.over_limit, sender.standing)
+        return encode_state(sender.last, sender.unfit, sender.rival, sender.over_limit, sender.progress_state)
     return orjson.dumps({"tenant": DEFAULT_TENANT, **_limit(sender.over_limit)})
 
 
@@ -82,7 +82,7 @@ def encode_state(
     unfit: Unfit | None = None,
     rival: Rival | None = None,
     over: OverLimit | None = None,
-    standing: Standing | None = None,
+    progress_state: ProgressState | None = None,
 ) -> bytes:
     """A sender's state as JSON: the common fields and those of its kind, in one flat object.
 
@@ -103,8 +103,8 @@ def encode_state(
         state |= {"state": beat.state, "phase": beat.phase}
         if beat.detail is None:
             state["pending_task_ids"] = ()
-    if standing is not None:
-        state["progress_at"] = rfc3339_of(standing.progress_ns)
+    if progress_state is not None:
+        state["progress_at"] = rfc3339_of(progress_state.progress_ns)
     if unfit is not None:
         at, outcome = rfc3339_of(unfit.at_ns), "refused" if unfit.refused else "cut"
         state["unfit"] = {"count": unfit.count, "at": at, "reason": unfit.reason, "outcome": outcome}

@@ -86,7 +86,7 @@ class AgentDecider:
             case CleanUpAgent():
                 return _found(command, state)
             case ObserveStuck() | ObserveProgress():
-                return _standing(command, state)
+                return _on_progress(command, state)
 
     def evolve(self, state: Agent, event: AgentEvent) -> Agent:
         version = state.version + 1
@@ -218,7 +218,7 @@ def _found(
     return [] if row is None else [_changed(type(found), row.destinations[0], agent, evidence=evidence)]
 
 
-def _standing(observed: ObserveStuck | ObserveProgress, agent: Agent) -> list[AgentEvent]:
+def _on_progress(observed: ObserveStuck | ObserveProgress, agent: Agent) -> list[AgentEvent]:
     """Nothing for another connection, nor for one that does not work; once until it progresses."""
     connection_id, progress_at = observed.connection_id, observed.progress_at
     if (

@@ -14,9 +14,9 @@ from makima_supervisor_heartbeat.domain.batching.write_batch import (
     OLDER,
     UNJUDGED,
     WriteBatch,
+    progress_columns,
     row,
     row_head,
-    standing_of,
 )
 from makima_supervisor_heartbeat.domain.heartbeats import Beat, read, unchanged
 from makima_supervisor_heartbeat.domain.sender import Sender
@@ -140,7 +140,7 @@ class BatchBuilder:
             else:
                 slice_.rows[before] = slice_.rows[before].removesuffix(NEWEST) + OLDER
             slice_.newest[address.sender] = len(slice_.rows)
-        rest = standing_of(sender.standing) + NEWEST if counts else UNJUDGED + OLDER
+        rest = progress_columns(sender.progress_state) + NEWEST if counts else UNJUDGED + OLDER
         slice_.rows.append(row(head, beat) + rest)
         slice_.messages.append(message)
         if address.kind == "supervisor":

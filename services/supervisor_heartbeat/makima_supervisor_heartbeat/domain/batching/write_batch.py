@@ -8,7 +8,7 @@ from makima_kernel.nats.message import Message
 
 from makima_supervisor_heartbeat.domain.broker_time import rfc3339_of
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
-from makima_supervisor_heartbeat.domain.progress import Standing
+from makima_supervisor_heartbeat.domain.progress import ProgressState
 from makima_supervisor_heartbeat.domain.sender import Observation, Sender
 
 COLUMNS: Final = (
@@ -79,13 +79,13 @@ def _is_supervisors(message: Message) -> bool:
     return message.subject.split(".")[3] == "supervisor"
 
 
-def standing_of(standing: Standing | None) -> str:
+def progress_columns(progress_state: ProgressState | None) -> str:
     """The columns of its progress, which follow `row`."""
-    if standing is None:
+    if progress_state is None:
         return UNJUDGED
-    if not standing.columns:
-        standing.columns = f"\t{standing.progress_ns}\t{standing.judged_ns}"
-    return standing.columns
+    if not progress_state.columns:
+        progress_state.columns = f"\t{progress_state.progress_ns}\t{progress_state.judged_ns}"
+    return progress_state.columns
 
 
 def row(head: str, beat: Beat) -> str:
