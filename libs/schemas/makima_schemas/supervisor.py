@@ -198,7 +198,7 @@ SupervisorStep = (
     | SupervisorStuck
     | SupervisorProgressed
 )
-SupervisorEvent = SupervisorSave | SupervisorStep | StateCorruptionDetected
+SupervisorEvent = SupervisorStep | SupervisorSave | StateCorruptionDetected
 
 
 @dataclass(frozen=True, slots=True)

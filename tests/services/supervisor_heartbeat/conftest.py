@@ -1,11 +1,16 @@
 """The service on fresh servers."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import asyncpg
 import orjson
 import pytest
+from makima_contract import app as contract
+from makima_kernel.event_log.log import Log
 from makima_kernel.nats.connection import confirm_subscriptions
+from makima_kernel.nats.streams import provision
+from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
 from makima_schemas.contract.events import ContractAssigned
 from nats.aio.client import Client
@@ -14,6 +19,7 @@ from nats.aio.msg import Msg
 from tests.contracts_in_the_log import create_contracts
 from tests.services.supervisor_heartbeat.crew import Crew
 from tests.services.supervisor_heartbeat.harness import Running, running
+from tests.services.supervisor_heartbeat.placing import World
 
 
 @pytest.fixture
@@ -36,3 +42,11 @@ async def crew(settings: Settings, pool: asyncpg.Pool, nats: Client) -> AsyncIte
         await confirm_subscriptions(nats)
         yield made
         await listening.unsubscribe()
+
+
+@pytest.fixture
+async def world(settings: Settings, pool: asyncpg.Pool, nats: Client) -> AsyncIterator[World]:
+    await provision(nats, Log(pool), budget=0.01)
+    async with AsyncExitStack() as started:
+        service = await started.enter_async_context(Service.running(contract.NAME, settings, contract.build))
+        yield World(nats, pool, Log(pool), started, settings, service)
