@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import asyncpg
 import httpx
 import pytest
-from makima_gateway.api import reads, writes
-from makima_gateway.api.routes import batch, supervisors
+from makima_gateway.api import reads, supervisor_heartbeats, writes
+from makima_gateway.api.routes import batch
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import PATIENCE
 from nats.aio.client import Client
@@ -20,7 +20,7 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reads, "MIN_POSITION_TIMEOUT_SECONDS", PATIENCE)
     monkeypatch.setattr(writes, "MIN_POSITION_TIMEOUT_SECONDS", PATIENCE)
     monkeypatch.setattr(batch, "MIN_POSITION_TIMEOUT_SECONDS", PATIENCE)
-    monkeypatch.setattr(supervisors, "TELEMETRY_TIMEOUT_SECONDS", PATIENCE)
+    monkeypatch.setattr(supervisor_heartbeats, "TELEMETRY_TIMEOUT_SECONDS", PATIENCE)
 
 
 @pytest.fixture

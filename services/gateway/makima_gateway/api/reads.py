@@ -39,6 +39,14 @@ Cursor = Annotated[str | None, Query(max_length=500)]
 MinPosition = Annotated[int | None, Header(alias="Makima-Min-Position", ge=0, le=MAX_POSITION)]
 
 
+async def known_contract(gateway: Gateway, tenant: str, contract_id: str) -> ContractRow:
+    """The contract's row in the read model. Raises `CONTRACT_NOT_FOUND`."""
+    row = await gateway.queries.contract(tenant, contract_id)
+    if row is None:
+        raise unknown_contract(contract_id)
+    return row
+
+
 @dataclass(frozen=True, slots=True)
 class ReadContext:
     """What a route needs to answer a request that only reads."""
@@ -49,10 +57,7 @@ class ReadContext:
 
     async def contract(self, contract_id: str) -> ContractRow:
         """The contract's row in the read model. Raises `CONTRACT_NOT_FOUND`."""
-        row = await self.gateway.queries.contract(self.principal.tenant, contract_id)
-        if row is None:
-            raise unknown_contract(contract_id)
-        return row
+        return await known_contract(self.gateway, self.principal.tenant, contract_id)
 
     def view(self, row: ContractRow) -> Contract:
         """The contract as the API shows it; its supervisor's latest heartbeat counts as activity."""

@@ -18,17 +18,21 @@ from makima_schemas.supervisor import (
     SupervisorStateChanged,
 )
 
+from makima_gateway.api.context import Gateway
 from makima_gateway.api.schemas.saved_state import (
     Json,
     LastCheckpoint,
     PendingQuestion,
     RestoredSupervisor,
 )
+from makima_gateway.api.supervisor_heartbeats import last_heartbeat
 from makima_gateway.http import pagination as cursors
 from makima_gateway.read_model.history import pages
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeat
+from makima_gateway.read_model.queries import Queries
 from makima_gateway.read_model.rows import ContractRow, QuestionRow
 
+MAX_QUESTIONS: Final = 200
 _FINISHED: Final = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED})
 _LAST_STATE: Final = frozenset({"SupervisorRegistered", "SupervisorStateChanged", "RestorationRequested"})
 
@@ -78,6 +82,34 @@ class Surroundings:
     answered: frozenset[str]  # ids of questions that were saved as pending and are answered
     tasks: Mapping[str, TaskStatus]  # those that were saved, by id
     latest: LatestHeartbeat | None
+
+
+async def restoration(
+    gateway: Gateway, tenant: str, contract: ContractRow, task_id: str, connection_id: str
+) -> RestoredSupervisor:
+    """The answer to the restoration of a supervisor under this connection, as the log and the read model are now."""
+    found, queries = await read_stream(gateway.log, tenant, task_id, connection_id), gateway.queries
+    saved = found.history.state
+    around = Surroundings(
+        contract,
+        await queries.open_questions(tenant, contract.id, MAX_QUESTIONS),
+        await _answered(queries, tenant, contract.id, found),
+        await queries.statuses_of_tasks(
+            tenant, contract.id, [*saved.spawned_task_ids, *saved.waiting_on_task_ids]
+        ),
+        await last_heartbeat(gateway, contract.id, task_id),
+    )
+    return restored(task_id, found, around)
+
+
+async def _answered(
+    queries: Queries, tenant: str, contract_id: str, found: SupervisorStream
+) -> frozenset[str]:
+    rows = [
+        await queries.question(tenant, contract_id, question_id)
+        for question_id in list(found.history.state.questions)[-MAX_QUESTIONS:]
+    ]
+    return frozenset(row.id for row in rows if row is not None and row.status == "answered")
 
 
 def restored(task_id: str, found: SupervisorStream, around: Surroundings) -> RestoredSupervisor:

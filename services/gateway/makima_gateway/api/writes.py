@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 
 from makima_gateway.api import serializers as views
 from makima_gateway.api.context import CurrentGateway, Gateway
-from makima_gateway.api.reads import MIN_POSITION_TIMEOUT_SECONDS
+from makima_gateway.api.reads import MIN_POSITION_TIMEOUT_SECONDS, known_contract
 from makima_gateway.auth.principal import CurrentPrincipal, Principal, request_for
 from makima_gateway.http.problems import invalid, unknown_contract
 from makima_gateway.http.responses import POSITION, READ_BEHIND, json_response
@@ -61,6 +61,10 @@ class WriteContext:
     def new_id(self, kind: str) -> str:
         """The id of the `kind` (e.g. "task") that this write creates; nobody can compute it."""
         return self.gateway.ids.new_id(self.command_id, kind)
+
+    async def known_contract(self, contract_id: str) -> ContractRow:
+        """As `ReadContext.contract`."""
+        return await known_contract(self.gateway, self.principal.tenant, contract_id)
 
     async def send(
         self, contract_id: str, command: ContractCommand, expected_version: int | None = None

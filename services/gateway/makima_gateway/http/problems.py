@@ -71,6 +71,15 @@ def unknown_daemon(daemon_id: str) -> Refused:
     return Refused(ErrorCode.DAEMON_NOT_FOUND, f"there is no daemon {daemon_id}")
 
 
+def unknown_supervisor(contract_id: str) -> Refused:
+    """`SUPERVISOR_NOT_FOUND`."""
+    return Refused(
+        ErrorCode.SUPERVISOR_NOT_FOUND,
+        f"contract {contract_id} has no such supervisor that ever sent a heartbeat",
+        hint="send a heartbeat first",
+    )
+
+
 def unknown_agent(contract_id: str, role: str) -> Refused:
     """`PARTICIPANT_NOT_FOUND`."""
     return Refused(

@@ -106,6 +106,12 @@ async def test_the_supervisors_process_beats_under_it_and_only_as_its_connection
         assert (await supervisor.post(path, json={**said, "connection_id": "k1"})).status_code == 200
         await refused(supervisor.post(path, json=said), 422, "INVALID_REQUEST")
         await refused(supervisor.post(path, json={**said, "connection_id": "k2"}), 403, "FORBIDDEN")
+        other = {"connection_id": "k2"}  # which nobody has heard of, so that this one is not replaced
+        save = {"kind": "phase", "phase": "plan", **other}
+        await refused(supervisor.post(f"/contracts/{contract}/supervisor/state", json=save), 403, "FORBIDDEN")
+        restore = {"daemon_id": "d1", **other}
+        restores = f"/contracts/{contract}/supervisor/restore"
+        await refused(supervisor.post(restores, json=restore), 403, "FORBIDDEN")
         status = f"/contracts/{contract}/supervisor/status"
         assert body(await supervisor.get(status))["state"] == "working"
 

@@ -18,7 +18,6 @@ from makima_gateway.api import agents as views
 from makima_gateway.api import heartbeats
 from makima_gateway.api.lenient_bodies import request_body
 from makima_gateway.api.reads import AgentRole, ContractId
-from makima_gateway.api.routes.supervisors import OWNER
 from makima_gateway.api.schemas.agents import (
     AgentHeartbeatRequest,
     AgentLeave,
@@ -30,10 +29,11 @@ from makima_gateway.api.schemas.agents import (
     SupervisorHeartbeatRequest,
 )
 from makima_gateway.api.speaker import connection_of
+from makima_gateway.api.supervisor_heartbeats import OWNER
 from makima_gateway.api.writes import WriteContext, WriteResult, Writing, refused
 from makima_gateway.auth.policy import Role
 from makima_gateway.auth.principal import request_for
-from makima_gateway.http.problems import invalid, unknown_contract, unknown_daemon
+from makima_gateway.http.problems import invalid, unknown_daemon
 from makima_gateway.http.responses import json_response
 from makima_gateway.read_model.agent_queries import is_fenced
 from makima_gateway.read_model.rows import ContractRow
@@ -136,7 +136,7 @@ async def supervisor_heartbeat(contract_id: ContractId, request: Request, write:
 
     `superseded`: another daemon has the contract, or a newer process of this supervisor was heard; this one is to stop.
     """
-    contract = await _contract(write, contract_id)
+    contract = await write.known_contract(contract_id)
     body = await heartbeats.body_of(request)
     encoded, beat = _supervisors_beat(contract, body)
     if connection_of(write.principal, beat.connection_id) != beat.connection_id:
@@ -194,23 +194,16 @@ async def _daemon_named(write: WriteContext, body: bytes) -> str | None:
         raise invalid("body.daemon_id", f"is {named}, and the token is of daemon {own}")
     if own is not None or named is None or write.principal.role is Role.ADMIN:
         return own or named
-    if agent is not None and (await _contract(write, agent.contract_id)).daemon_id == named:
+    if agent is not None and (await write.known_contract(agent.contract_id)).daemon_id == named:
         return named
     if agent is not None or not await write.gateway.queries.sees_daemon(write.principal.visibility, named):
         raise unknown_daemon(named)
     return named
 
 
-async def _contract(write: WriteContext, contract_id: str) -> ContractRow:
-    contract = await write.gateway.queries.contract(write.principal.tenant, contract_id)
-    if contract is None:
-        raise unknown_contract(contract_id)
-    return contract
-
-
 async def _joinable(write: WriteContext, contract_id: str, role: str) -> ContractRow:
     """Raises `CONTRACT_NOT_FOUND`, and `INVALID_REQUEST` for the reserved role."""
-    contract = await _contract(write, contract_id)
+    contract = await write.known_contract(contract_id)
     if role == SUPERVISOR_ROLE:
         path = f"POST /api/v1/contracts/{contract_id}/supervisor"
         hint = f"send heartbeats as a supervisor: {path}/heartbeat; restart it: {path}/restart"

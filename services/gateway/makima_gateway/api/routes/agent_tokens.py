@@ -14,7 +14,6 @@ from makima_gateway.api.schemas.tokens import AgentToken, NewAgentToken
 from makima_gateway.api.writes import Writing
 from makima_gateway.auth.agent_tokens import AgentIdentity, WantedAgentToken, ended
 from makima_gateway.auth.policy import Role
-from makima_gateway.http.problems import unknown_contract
 from makima_gateway.http.responses import json_response
 
 router = APIRouter(tags=["tokens"])
@@ -26,9 +25,7 @@ async def create_agent_token(
 ) -> Response:
     """For one connection of this role; the role supervisor has one too. It may be made before its process joins."""
     caller, gateway = write.principal, write.gateway
-    contract = await gateway.queries.contract(caller.tenant, contract_id)
-    if contract is None:
-        raise unknown_contract(contract_id)
+    contract = await write.known_contract(contract_id)
     agent = AgentIdentity(contract_id, role, body.connection_id, caller.visibility.daemon_id)
     over = ended(agent, await gateway.agents.one(caller.tenant, contract_id, role))
     if over is not None:

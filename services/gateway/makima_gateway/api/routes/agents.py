@@ -11,8 +11,8 @@ from starlette.responses import Response
 from makima_gateway.api import agents as views
 from makima_gateway.api.as_it_was import team_as_it_was
 from makima_gateway.api.reads import AgentRole, ContractId, Cursor, DaemonId, Limit, ReadContext, Reading
-from makima_gateway.api.routes.supervisors import OWNER, TELEMETRY_TIMEOUT_SECONDS
 from makima_gateway.api.schemas.agents import Agent, AgentBeats, AgentPage, Agents, Verdicts
+from makima_gateway.api.supervisor_heartbeats import heartbeats_of
 from makima_gateway.api.verdicts import verdicts
 from makima_gateway.api.writes import refused
 from makima_gateway.http import pagination as cursors
@@ -93,8 +93,7 @@ async def agent_heartbeats(
         if contract.supervisor_task_id is None:
             return read.answer(AgentBeats([]))
         who = {"task_id": contract.supervisor_task_id}
-    question = {**who, "limit": limit, "tenant": read.principal.tenant}
-    reply = await read.gateway.bus.query(OWNER, "heartbeats", question, timeout=TELEMETRY_TIMEOUT_SECONDS)
+    reply = await heartbeats_of(read.gateway, read.principal.tenant, limit, **who)
     if isinstance(reply, Problem):
         raise refused(reply)
     return read.answer(AgentBeats(views.beats(cast("list[dict[str, object]]", reply["heartbeats"]))))

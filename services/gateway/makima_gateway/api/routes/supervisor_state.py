@@ -1,25 +1,19 @@
 """Saves and lists what a supervisor saved, hands it out to a daemon that restores it, and asks it for a heartbeat."""
 
-import asyncio
 from typing import Annotated, Final
 
 import orjson
 from fastapi import APIRouter, Query
-from makima_kernel.commands.daemon_signal import signal_daemon
 from makima_schemas.codec import encode
-from makima_schemas.commands import Accepted, Problem
+from makima_schemas.commands import Problem
 from makima_schemas.contract.model import Id
-from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import stream_name
-from makima_schemas.refusal import Refused
 from makima_schemas.saved_state import Save, read_save, refuse_oversize
 from makima_schemas.supervisor import RestoreSupervisor, SaveState
-from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from starlette.responses import Response
 
-from makima_gateway.api.reads import ContractId, Cursor, Limit, ReadContext, Reading
-from makima_gateway.api.restored import SupervisorStream, Surroundings, read_stream, restored
-from makima_gateway.api.routes.supervisors import OWNER, last_heartbeat, recorded_heartbeat
+from makima_gateway.api.reads import ContractId, Cursor, Limit, ReadContext, Reading, known_contract
+from makima_gateway.api.restored import restoration
 from makima_gateway.api.schemas.saved_state import (
     Restoration,
     RestoredSupervisor,
@@ -28,19 +22,17 @@ from makima_gateway.api.schemas.saved_state import (
     StateSaved,
     Synced,
 )
+from makima_gateway.api.speaker import connection_of
+from makima_gateway.api.supervisor_heartbeats import OWNER, heard_anew, known_supervisor
 from makima_gateway.api.writes import WriteContext, Writing, refused
 from makima_gateway.auth.principal import request_for
 from makima_gateway.http import pagination as cursors
-from makima_gateway.http.problems import invalid, unknown_contract
+from makima_gateway.http.problems import invalid, unknown_supervisor
 from makima_gateway.http.responses import json_response
 from makima_gateway.read_model.history import pages
-from makima_gateway.read_model.rows import ContractRow, SupervisorRow
 
 router = APIRouter(tags=["supervisors"])
-SYNC_SECONDS: Final = 5.0
-SIGNAL_SECONDS: Final = 0.5  # only to hear at once that nobody listens
 RESTORE_TIMEOUT_SECONDS: Final = 15.0  # all that was saved is read and checked
-MAX_QUESTIONS: Final = 200
 
 TaskId = Annotated[Id | None, Query(description="whose state; default: the contract's supervisor")]
 _SUPERVISOR: Final = "/contracts/{contract_id}/supervisor"
@@ -74,7 +66,7 @@ async def save_state(
     content = body.content()
     refuse_oversize(content)
     task = await _task(write, contract_id, task_id or body.supervisors_task, unknown=True)
-    command = SaveState(contract_id, body.kind, content, _own_connection(write, body.connection_id))
+    command = SaveState(contract_id, body.kind, content, connection_of(write.principal, body.connection_id))
     reply = await write.gateway.bus.ask(
         OWNER, "save_state", request_for(write.principal, write.command_id, task, command)
     )
@@ -95,9 +87,9 @@ async def restore_supervisor(contract_id: ContractId, body: Restoration, write: 
     own = write.principal.visibility.daemon_id
     if own is not None and body.daemon_id != own:
         raise invalid("body.daemon_id", f"is {body.daemon_id}, and the token is of daemon {own}")
-    contract = await _contract(write, contract_id)
+    contract = await write.known_contract(contract_id)
     if write.principal.agent is not None:
-        _own_connection(write, body.connection_id)
+        connection_of(write.principal, body.connection_id)
         if body.daemon_id not in (contract.daemon_id, contract.restoring_daemon_id):
             raise invalid("body.daemon_id", "is not the daemon that has the contract, or restores it")
     task = body.task_id or contract.supervisor_task_id or contract.restoring_task_id or write.new_id("task")
@@ -114,98 +106,21 @@ async def restore_supervisor(contract_id: ContractId, body: Restoration, write: 
     )
     if isinstance(reply, Problem):
         raise refused(reply)
-    return await _restored(write, contract_id, task, body.connection_id, reply)
+    written = await write.wait_until_readable(contract_id, reply)
+    contract = await write.known_contract(contract_id)
+    answer = await restoration(write.gateway, write.principal.tenant, contract, task, body.connection_id)
+    return json_response(answer, written.headers)
 
 
 @router.post(f"{_SUPERVISOR}/sync", response_model=Synced)
 async def sync_supervisor(contract_id: ContractId, write: Writing) -> Response:
     """The daemon is asked for a heartbeat of its supervisor, which is waited for up to 5 s."""
-    await _contract(write, contract_id)
-    row = await write.gateway.queries.supervisor(write.principal.tenant, contract_id)
-    if row is None:
-        raise _not_found(contract_id)
-    heard = await _heard_anew(write, row)
-    latest = write.gateway.latest_heartbeats.latest("supervisor", row.task_id)
+    gateway = write.gateway
+    row = await known_supervisor(gateway, write.principal.tenant, contract_id)
+    heard = await heard_anew(gateway, row)
+    latest = gateway.latest_heartbeats.latest("supervisor", row.task_id)
     state = row.state if latest is None or not heard else str(latest.heartbeat.get("state", row.state))
     return json_response(Synced(heard, state))
-
-
-async def _heard_anew(write: WriteContext, row: SupervisorRow) -> bool:
-    """Asks the daemon; True once the supervisor's next heartbeat came."""
-    heartbeats, heard = write.gateway.latest_heartbeats, asyncio.Event()
-    before = await recorded_heartbeat(write.gateway, row.contract_id, row.task_id)
-    last = None if before is None else before.at
-    heartbeats.waiters.add(heard)
-    try:
-        async with asyncio.timeout(SYNC_SECONDS):
-            body = {
-                "contract_id": row.contract_id,
-                "task_id": row.task_id,
-                "role": SUPERVISOR_ROLE,
-                "connection_id": row.connection_id,
-            }
-            nats, daemon = write.gateway.nats, row.daemon_id
-            if await signal_daemon(nats, daemon, "sync", body, timeout=SIGNAL_SECONDS) is not None:
-                return False
-            while True:
-                latest = heartbeats.latest("supervisor", row.task_id)
-                if latest is not None and latest.at is not None and (last is None or latest.at > last):
-                    return True
-                await heard.wait()
-                heard.clear()
-    except TimeoutError:
-        return False
-    finally:
-        heartbeats.waiters.remove(heard)
-
-
-async def _restored(
-    write: WriteContext, contract_id: str, task_id: str, connection_id: str, reply: Accepted
-) -> Response:
-    gateway, tenant = write.gateway, write.principal.tenant
-    written = await write.wait_until_readable(contract_id, reply)
-    found = await read_stream(gateway.log, tenant, task_id, connection_id)
-    around = Surroundings(
-        await _contract(write, contract_id),
-        await gateway.queries.open_questions(tenant, contract_id, MAX_QUESTIONS),
-        await _answered(write, contract_id, found),
-        await gateway.queries.statuses_of_tasks(
-            tenant,
-            contract_id,
-            [*found.history.state.spawned_task_ids, *found.history.state.waiting_on_task_ids],
-        ),
-        await last_heartbeat(gateway, contract_id, task_id),
-    )
-    return json_response(restored(task_id, found, around), written.headers)
-
-
-async def _answered(write: WriteContext, contract_id: str, found: SupervisorStream) -> frozenset[str]:
-    rows = [
-        await write.gateway.queries.question(write.principal.tenant, contract_id, question_id)
-        for question_id in list(found.history.state.questions)[-MAX_QUESTIONS:]
-    ]
-    return frozenset(row.id for row in rows if row is not None and row.status == "answered")
-
-
-def _own_connection(write: WriteContext, connection_id: str | None) -> str | None:
-    """A process speaks as the connection that its token was made for. Raises `SUPERSEDED` for another one."""
-    agent = write.principal.agent
-    if agent is None:
-        return connection_id
-    if connection_id not in (None, agent.connection_id):
-        raise Refused(
-            ErrorCode.SUPERSEDED,
-            f"the token is of connection {agent.connection_id}, and not of {connection_id}",
-            hint="leave connection_id out, or get a token for it from the daemon",
-        )
-    return agent.connection_id
-
-
-async def _contract(context: ReadContext | WriteContext, contract_id: str) -> ContractRow:
-    contract = await context.gateway.queries.contract(context.principal.tenant, contract_id)
-    if contract is None:
-        raise unknown_contract(contract_id)
-    return contract
 
 
 async def _task(
@@ -215,24 +130,16 @@ async def _task(
 
     `unknown`: one that the read model does not know yet will do, as whoever owns supervisors looks again.
     """
-    contract = await _contract(context, contract_id)
+    contract = await known_contract(context.gateway, context.principal.tenant, contract_id)
     task = task_id or contract.supervisor_task_id or contract.restoring_task_id
     known = (contract.supervisor_task_id, contract.restoring_task_id)
     if task is None:
-        raise _not_found(contract_id)
+        raise unknown_supervisor(contract_id)
     if unknown or task in known:
         return task
     if await context.gateway.queries.supervisor_of(context.principal.tenant, contract_id, task) is None:
-        raise _not_found(contract_id)
+        raise unknown_supervisor(contract_id)
     return task
-
-
-def _not_found(contract_id: str) -> Refused:
-    return Refused(
-        ErrorCode.SUPERVISOR_NOT_FOUND,
-        f"contract {contract_id} has no such supervisor that ever sent a heartbeat",
-        hint="send a heartbeat first",
-    )
 
 
 def _part(save: Save) -> bytes:

@@ -1,6 +1,6 @@
 """Shows a contract's supervisor from the log and its latest heartbeat, lists its heartbeats, restarts it."""
 
-from typing import Annotated, Final, cast
+from typing import Annotated, cast
 
 import orjson
 from fastapi import APIRouter, Query
@@ -11,25 +11,22 @@ from makima_schemas.refusal import Member, Refused
 from makima_schemas.supervisor import RestartSupervisor, SupervisorState
 from starlette.responses import Response
 
-from makima_gateway.api.context import Gateway
-from makima_gateway.api.reads import ContractId, ReadContext, Reading
+from makima_gateway.api.reads import ContractId, Reading
 from makima_gateway.api.schemas.senders import Heartbeats, Restart, RestartAsked, SupervisorStatus
-from makima_gateway.api.writes import WriteContext, Writing, refused
+from makima_gateway.api.supervisor_heartbeats import OWNER, heartbeats_of, known_supervisor, last_heartbeat
+from makima_gateway.api.writes import Writing, refused
 from makima_gateway.auth.principal import request_for
-from makima_gateway.http.problems import unknown_contract
 from makima_gateway.http.responses import json_response
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeat
 from makima_gateway.read_model.rows import SupervisorRow
 
 router = APIRouter(tags=["supervisors"])
-OWNER: Final = "supervisor_heartbeat"  # the service that stores heartbeats
-TELEMETRY_TIMEOUT_SECONDS: Final = 1.0  # short: heartbeats are telemetry, and a page must not wait for them
 
 
 @router.get("/contracts/{contract_id}/supervisor/status", response_model=SupervisorStatus)
 async def supervisor_status(contract_id: ContractId, read: Reading) -> Response:
     """503 `SUPERVISOR_DEAD`, a problem with the same members, if the supervisor's heartbeats timed out."""
-    row = await _supervisor(read, contract_id)
+    row = await known_supervisor(read.gateway, read.principal.tenant, contract_id)
     status = _status(row, await last_heartbeat(read.gateway, row.contract_id, row.task_id))
     if row.state == SupervisorState.INTERRUPTED:
         members = cast("dict[str, Member]", orjson.loads(encode(status)))
@@ -48,12 +45,7 @@ async def supervisor_heartbeats(
 ) -> Response:
     """Newest first."""
     await read.contract(contract_id)
-    question: dict[str, object] = {
-        "contract_id": contract_id,
-        "limit": limit,
-        "tenant": read.principal.tenant,
-    }
-    reply = await read.gateway.bus.query(OWNER, "heartbeats", question, timeout=TELEMETRY_TIMEOUT_SECONDS)
+    reply = await heartbeats_of(read.gateway, read.principal.tenant, limit, contract_id=contract_id)
     if isinstance(reply, Problem):
         raise refused(reply)
     return read.answer(reply)
@@ -65,42 +57,13 @@ async def restart_supervisor(contract_id: ContractId, write: Writing, body: Rest
 
     503 `UNAVAILABLE` if the daemon is disconnected.
     """
-    row = await _supervisor(write, contract_id)
+    row = await known_supervisor(write.gateway, write.principal.tenant, contract_id)
     request = request_for(write.principal, write.command_id, row.task_id, RestartSupervisor(body.reason))
     reply = await write.gateway.bus.ask(OWNER, "restart_supervisor", request)
     if isinstance(reply, Problem):
         raise refused(reply)
     written = await write.wait_until_readable(contract_id, reply)
     return json_response(RestartAsked(row.task_id, row.daemon_id, body.reason), written.headers, status=202)
-
-
-async def _supervisor(context: ReadContext | WriteContext, contract_id: str) -> SupervisorRow:
-    tenant, queries = context.principal.tenant, context.gateway.queries
-    if await queries.contract(tenant, contract_id) is None:
-        raise unknown_contract(contract_id)
-    row = await queries.supervisor(tenant, contract_id)
-    if row is None:
-        raise Refused(
-            ErrorCode.SUPERVISOR_NOT_FOUND,
-            f"contract {contract_id} has no supervisor that ever sent a heartbeat",
-        )
-    return row
-
-
-async def last_heartbeat(gateway: Gateway, contract_id: str, task_id: str) -> LatestHeartbeat | None:
-    """A supervisor's latest heartbeat: from memory, or, if none came since this process began, from the recorder."""
-    latest = gateway.latest_heartbeats.latest("supervisor", task_id)
-    return latest if latest is not None else await recorded_heartbeat(gateway, contract_id, task_id)
-
-
-async def recorded_heartbeat(gateway: Gateway, contract_id: str, task_id: str) -> LatestHeartbeat | None:
-    """A supervisor's latest heartbeat, from the recorder: memory may be a second behind it."""
-    reply = await gateway.bus.query(
-        OWNER, "status", {"contract_id": contract_id}, timeout=TELEMETRY_TIMEOUT_SECONDS
-    )
-    if isinstance(reply, Problem) or reply.get("task_id") != task_id:
-        return None
-    return LatestHeartbeat.of("supervisor", task_id, reply)
 
 
 def _status(row: SupervisorRow, latest: LatestHeartbeat | None) -> SupervisorStatus:
