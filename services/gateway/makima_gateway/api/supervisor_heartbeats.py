@@ -53,10 +53,16 @@ async def recorded_heartbeat(gateway: Gateway, contract_id: str, task_id: str) -
 
 
 async def heard_anew(gateway: Gateway, row: SupervisorRow) -> bool:
-    """Asks the daemon; True once the supervisor's next heartbeat came."""
+    """Asks the daemon; True once the supervisor's next heartbeat came.
+
+    The recorder may not answer, or about another supervisor; then what memory has is the last one.
+    """
     heartbeats, heard = gateway.latest_heartbeats, asyncio.Event()
-    before = await recorded_heartbeat(gateway, row.contract_id, row.task_id)
-    last = None if before is None else before.at
+    known = (
+        await recorded_heartbeat(gateway, row.contract_id, row.task_id),
+        heartbeats.latest("supervisor", row.task_id),
+    )
+    last = max((each.at for each in known if each is not None and each.at is not None), default=None)
     heartbeats.waiters.add(heard)
     try:
         async with asyncio.timeout(SYNC_SECONDS):

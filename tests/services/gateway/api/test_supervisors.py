@@ -4,11 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import orjson
+import pytest
+from makima_gateway.api import supervisor_heartbeats
 from makima_kernel.nats.connection import confirm_subscriptions
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
+from makima_schemas.commands import encode_reply
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.supervisor import SupervisorStateChanged
 from makima_schemas.times import rfc3339
@@ -57,6 +60,47 @@ async def test_a_supervisor_is_shown_with_what_its_last_heartbeat_said(
     }.items() <= status.items()
     assert body(await http.get(f"/contracts/{contract}"))["last_activity_at"] == heard
     assert (await items(http, "/contracts"))[0]["last_activity_at"] == heard
+
+
+@pytest.mark.parametrize("rival", [False, True])
+async def test_a_sync_without_a_new_heartbeat_is_none_whatever_the_recorder_answers(
+    gateways: Gateways, http: httpx.AsyncClient, nats: Client, monkeypatch: pytest.MonkeyPatch, *, rival: bool
+) -> None:
+    """The recorder is away, or answers about another supervisor of the contract."""
+    monkeypatch.setattr(supervisor_heartbeats, "SYNC_SECONDS", 0.3)
+    contract = await supervised(gateways, http)
+    heard, progress = datetime.now(UTC) + timedelta(seconds=1), 40
+
+    async def beat() -> None:
+        said = {
+            "contract_id": contract,
+            "state": "working",
+            "progress": progress,
+            "last_heartbeat": rfc3339(heard),
+        }
+        await nats.publish(subjects.state("supervisor", "s1"), orjson.dumps(said))
+
+    async def about_another(message: Msg) -> None:
+        await message.respond(encode_reply({"task_id": "s2", "last_heartbeat": rfc3339(heard)}))
+
+    async def obey(message: Msg) -> None:
+        await message.respond(b"{}")
+        if progress > 40:
+            await beat()
+
+    async def shown() -> bool:
+        return body(await http.get(f"/contracts/{contract}/supervisor/status"))["progress"] == 40
+
+    await beat()
+    await eventually(shown)
+    if rival:
+        await nats.subscribe(subjects.command("supervisor_heartbeat", "status"), cb=about_another)
+    await nats.subscribe(subjects.daemon_signal("d1", "sync"), cb=obey)
+    await confirm_subscriptions(nats)
+    assert body(await http.post(f"/contracts/{contract}/supervisor/sync"))["synced"] is False
+    monkeypatch.setattr(supervisor_heartbeats, "SYNC_SECONDS", PATIENCE)
+    heard, progress = heard + timedelta(seconds=1), 50
+    assert body(await http.post(f"/contracts/{contract}/supervisor/sync"))["synced"] is True
 
 
 async def test_a_supervisor_that_fell_silent_is_dead_until_it_is_heard_again(
