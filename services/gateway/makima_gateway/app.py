@@ -84,6 +84,9 @@ async def build(service: Service) -> None:
         searches=Turns(
             service.settings.http.searches_at_once_per_token, service.settings.http.request_wait_seconds
         ),
+        syncs=Turns(
+            service.settings.http.requests_at_once_per_token, service.settings.http.request_wait_seconds
+        ),
         version_watch=version_watch,
     )
     app = application(gateway)

@@ -3,17 +3,16 @@
 import asyncio
 from contextlib import suppress
 from time import perf_counter
-from typing import Annotated, cast
+from typing import Annotated
 
 from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
 from makima_gateway.api.reads import ReadContext, Reading
-from makima_gateway.auth.principal import TURN, check_again
+from makima_gateway.auth.principal import check_again, turn_of
 from makima_gateway.http.conditional import versions_known, wait_seconds
 from makima_gateway.http.middleware import WAITED
 from makima_gateway.http.responses import etag
-from makima_gateway.http.turns import Turn
 from makima_gateway.read_model.rows import ContractRow
 
 IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", max_length=1000)]
@@ -66,9 +65,8 @@ class ConditionalRead:
 
     async def _wait(self, changed: asyncio.Event) -> None:
         """Until the contract has changed, the time is over, or the client has gone."""
-        turn = cast("Turn", getattr(self._request.state, TURN))
         began = perf_counter()
-        async with turn.given_back():
+        async with turn_of(self._request).given_back():
             gone = asyncio.ensure_future(self._gone())
             waiting = asyncio.ensure_future(changed.wait())
             try:

@@ -53,6 +53,7 @@ class Gateway:
     maintenance: MaintenanceReader
     settings: Settings
     searches: Turns  # of each token: lists with `q`
+    syncs: Turns  # of each token: requests that wait for a supervisor's heartbeat, and hold no other turn
     version_watch: VersionWatch  # wakes requests that wait for a contract to change
 
     @property

@@ -31,7 +31,7 @@ from makima_gateway.auth.tokens import LOCAL_OWNER, Token, Tokens
 from makima_gateway.http.hosts import Hosts
 from makima_gateway.http.middleware import CALLER_ID
 from makima_gateway.http.problems import unknown_contract, unknown_daemon
-from makima_gateway.http.turns import Turns
+from makima_gateway.http.turns import Turn, Turns
 from makima_gateway.read_model.agent_queries import AgentQueries
 from makima_gateway.read_model.queries import Queries, Visibility
 
@@ -205,6 +205,11 @@ def not_its_role(agent: AgentIdentity, role: str) -> Refused:
         hint=f"leave it to {role}, or to its daemon",
         roles=[each for each in Role if each is not Role.AGENT],
     )
+
+
+def turn_of(connection: HTTPConnection) -> Turn:
+    """The turn of its token that a request holds."""
+    return cast("Turn", getattr(connection.state, TURN))
 
 
 async def check_again(connection: HTTPConnection, caller: Principal, contract_id: str) -> None:

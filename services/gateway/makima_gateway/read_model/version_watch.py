@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Final
 
 import structlog
@@ -16,6 +17,8 @@ from makima_gateway.read_model.queries import Queries
 
 MOVE_POLL_SECONDS: Final = 1.0  # the position of another log (after a restore) may be lower: look this often
 MIN_QUERY_GAP_SECONDS: Final = 0.05  # under steady traffic, versions are read at most this often
+REST_PER_QUERY: Final = 4  # times what a query took: so they take at most a fifth of the time
+MAX_REST_SECONDS: Final = 5.0  # one slow query must not hold up everybody for long
 DATABASE_RETRY_SECONDS: Final = 0.5
 
 
@@ -27,6 +30,11 @@ class Waiter:
     contract_id: str
     known: frozenset[int] | None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def rest_seconds(query_seconds: float) -> float:
+    """How long to read nothing after a query that took so long."""
+    return min(max(MIN_QUERY_GAP_SECONDS, REST_PER_QUERY * query_seconds), MAX_REST_SECONDS)
 
 
 class VersionWatch:
@@ -78,6 +86,7 @@ class VersionWatch:
         """Until cancelled. While nobody waits, nothing is read."""
         seen = -1
         while True:
+            took = 0.0
             if not self._waiters:
                 self._came.clear()
                 await self._came.wait()
@@ -85,12 +94,14 @@ class VersionWatch:
                 await self._projector.wait_for(seen + 1, MOVE_POLL_SECONDS)
                 if self._projector.position != seen:
                     seen = self._projector.position
+                    began = monotonic()
                     await self._wake_changed()
+                    took = monotonic() - began
             except DATABASE_UNAVAILABLE as error:
                 structlog.get_logger().warning("http.waits_blind", reason=f"{type(error).__name__}: {error}")
                 seen = -1
                 await asyncio.sleep(DATABASE_RETRY_SECONDS)
-            await asyncio.sleep(MIN_QUERY_GAP_SECONDS)
+            await asyncio.sleep(rest_seconds(took))
 
     async def _wake_changed(self) -> None:
         keys = list(self._waiters)

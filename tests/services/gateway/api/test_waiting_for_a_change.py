@@ -2,17 +2,26 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from time import monotonic
 
 import asyncpg
 import httpx
+import orjson
 import pytest
+from makima_gateway.api import supervisor_heartbeats
 from makima_gateway.http.conditional import versions_known, wait_seconds
+from makima_gateway.read_model.version_watch import rest_seconds
+from makima_kernel.nats.connection import confirm_subscriptions
 from makima_kernel.service.http_settings import HttpSettings
 from makima_kernel.service.settings import Settings
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
+from makima_schemas import subjects
+from makima_schemas.times import rfc3339
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
+from tests.services.gateway.api.supervised_contract import supervised
 from tests.services.gateway.harness import (
     Gateways,
     act,
@@ -94,6 +103,32 @@ async def test_waiting_reads_hold_no_turn_and_one_too_many_is_answered_at_once(g
     assert other.status_code == 201
     await act(http, str(contract["id"]), "start")
     assert {read.status_code for read in await asyncio.gather(*reads)} == {200}
+
+
+async def test_a_sync_holds_no_turn_while_it_waits(
+    gateways: Gateways, nats: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The token has one turn, and reads with it before the heartbeat comes."""
+    monkeypatch.setattr(supervisor_heartbeats, "SYNC_SECONDS", PATIENCE)
+    http = gateways.clients[0]
+    contract = await supervised(gateways, http)
+    read: list[int] = []
+
+    async def obey(message: Msg) -> None:
+        await message.respond(b"{}")
+        read.append((await http.get(f"/contracts/{contract}")).status_code)
+        said = {"contract_id": contract, "state": "working", "last_heartbeat": rfc3339(datetime.now(UTC))}
+        await nats.publish(subjects.state("supervisor", "s1"), orjson.dumps(said))
+
+    await nats.subscribe(subjects.daemon_signal("d1", "sync"), cb=obey)
+    await confirm_subscriptions(nats)
+    assert body(await http.post(f"/contracts/{contract}/supervisor/sync"))["synced"] is True
+    assert read == [200]
+
+
+@pytest.mark.parametrize(("query", "rest"), [(0.0, 0.05), (0.01, 0.05), (0.5, 2.0), (60.0, 5.0)])
+def test_reading_the_versions_takes_a_fifth_of_the_time_at_most(query: float, rest: float) -> None:
+    assert rest_seconds(query) == rest
 
 
 async def test_a_client_that_goes_away_waits_no_longer(gateways: Gateways) -> None:

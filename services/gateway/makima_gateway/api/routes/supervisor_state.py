@@ -3,7 +3,7 @@
 from typing import Annotated, Final
 
 import orjson
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from makima_schemas.codec import encode
 from makima_schemas.commands import Problem
 from makima_schemas.contract.model import Id
@@ -25,7 +25,7 @@ from makima_gateway.api.schemas.saved_state import (
 from makima_gateway.api.speaker import connection_of
 from makima_gateway.api.supervisor_heartbeats import OWNER, heard_anew, known_supervisor
 from makima_gateway.api.writes import WriteContext, Writing, refused
-from makima_gateway.auth.principal import request_for
+from makima_gateway.auth.principal import request_for, turn_of
 from makima_gateway.http import pagination as cursors
 from makima_gateway.http.problems import invalid, unknown_supervisor
 from makima_gateway.http.responses import json_response
@@ -113,11 +113,12 @@ async def restore_supervisor(contract_id: ContractId, body: Restoration, write: 
 
 
 @router.post(f"{_SUPERVISOR}/sync", response_model=Synced)
-async def sync_supervisor(contract_id: ContractId, write: Writing) -> Response:
+async def sync_supervisor(contract_id: ContractId, request: Request, write: Writing) -> Response:
     """The daemon is asked for a heartbeat of its supervisor, which is waited for up to 5 s."""
     gateway = write.gateway
     row = await known_supervisor(gateway, write.principal.tenant, contract_id)
-    heard = await heard_anew(gateway, row)
+    async with turn_of(request).given_back(), gateway.syncs.turn(write.principal.token_id):
+        heard = await heard_anew(gateway, row)
     latest = gateway.latest_heartbeats.latest("supervisor", row.task_id)
     state = row.state if latest is None or not heard else str(latest.heartbeat.get("state", row.state))
     return json_response(Synced(heard, state))
