@@ -1,14 +1,13 @@
-"""Signals to daemons that may be refused: `restart`, `start`."""
+"""Signals to daemons that may be refused: `restart`, `sync`."""
 
 from collections.abc import Mapping
 
-import orjson
-from makima_schemas import subjects
-from makima_schemas.commands import Problem, decode_reply
+from makima_schemas.commands import Problem
 from makima_schemas.errors import ErrorCode
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
-from nats.errors import NoRespondersError
+
+from makima_kernel.commands.daemon_request import DaemonAnswer, ask_daemon
+from makima_kernel.commands.decoding import cut
 
 
 async def signal_daemon(
@@ -19,23 +18,22 @@ async def signal_daemon(
     No reply within `timeout` seconds counts as success: the daemon is subscribed, and may still be at work. So
     the timeout is only to receive an immediate refusal.
     """
-    try:
-        answer = await nats.request(
-            subjects.daemon_signal(daemon_id, kind), orjson.dumps(body), timeout=timeout
-        )
-        reply = decode_reply(answer.data) if answer.data.startswith(b'{"error":') else None
-    except NoRespondersError:
-        return Problem(
-            ErrorCode.UNAVAILABLE,
-            f"daemon {daemon_id} does not receive signals now",
-            "try again with the same command id",
-        )
-    except TimeoutError:
+    return problem_of(daemon_id, await ask_daemon(nats, daemon_id, kind, body, timeout))
+
+
+def problem_of(daemon_id: str, answer: DaemonAnswer) -> Problem | None:
+    """A refusal with the code and hint that the daemon gives; `UNAVAILABLE` if it gives no code that is known."""
+    if answer.outcome == "absent":
+        hint = "try again with the same command id"
+        return Problem(ErrorCode.UNAVAILABLE, f"daemon {daemon_id}: {answer.reason}", hint)
+    if answer.outcome != "refused":
         return None
-    except (NatsError, ValueError) as error:
-        return Problem(
-            ErrorCode.UNAVAILABLE,
-            f"the signal to daemon {daemon_id} could not be sent: {type(error).__name__}",
-            "ask again",
-        )
-    return reply if isinstance(reply, Problem) else None
+    code, hint = answer.error.get("code"), answer.error.get("hint")
+    return Problem(
+        ErrorCode(code) if isinstance(code, str) and code in _CODES else ErrorCode.UNAVAILABLE,
+        f"daemon {daemon_id} refused: {answer.reason}",
+        cut(hint) if isinstance(hint, str) else None,
+    )
+
+
+_CODES = frozenset(map(str, ErrorCode))

@@ -3,18 +3,15 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final
 
-import orjson
 from faststream.nats import NatsMessage
-from makima_schemas import subjects
+from makima_kernel.commands.daemon_request import DaemonAnswer, ask_daemon
 from makima_schemas.heartbeat import DaemonHeartbeat
 from makima_schemas.heartbeat_reader import read_daemon
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
 
 DAEMON_REPLY_TIMEOUT_SECONDS: Final = 2.0
-MAX_REASON: Final = 500  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +56,15 @@ class Worktrees:
 
     async def _ask(self, daemon_id: str, contract_id: str) -> Removal:
         """Not confirmed if the daemon does not answer within `DAEMON_REPLY_TIMEOUT_SECONDS`, or with an error."""
-        subject = subjects.daemon_signal(daemon_id, "cleanup_worktrees")
-        try:
-            answer = await self._nats.request(
-                subject, orjson.dumps({"contract_id": contract_id}), timeout=DAEMON_REPLY_TIMEOUT_SECONDS
-            )
-        except (NatsError, TimeoutError):
-            return Removal(daemon_id, confirmed=False)
-        return _removal(daemon_id, answer.data)
+        body = {"contract_id": contract_id}
+        asked = ask_daemon(self._nats, daemon_id, "cleanup_worktrees", body, DAEMON_REPLY_TIMEOUT_SECONDS)
+        return removal(daemon_id, await asked)
 
 
-def _removal(daemon_id: str, answer: bytes) -> Removal:
-    """What a daemon's answer means: `{"removed": …}`, with `kept` and `reason` if it kept one, or `{"error": …}`."""
-    if answer.startswith(b'{"error":'):
-        return Removal(daemon_id, confirmed=False)
-    try:
-        body: object = orjson.loads(answer)
-    except orjson.JSONDecodeError:  # of a daemon that says no more than that it has done it
-        return Removal(daemon_id, confirmed=True)
-    members = cast("dict[str, object]", body) if isinstance(body, dict) else {}
-    kept = str(members.get("reason") or "it does not say why")[:MAX_REASON] if members.get("kept") else None
-    return Removal(daemon_id, confirmed=True, kept_because=kept)
+def removal(daemon_id: str, answer: DaemonAnswer) -> Removal:
+    """What a daemon's answer means: `{"removed": …}`, with `kept` and `reason` if it kept one, or `{"error": …}`.
+
+    One that is no JSON is of a daemon that says no more than that it has done it.
+    """
+    kept = answer.reason if answer.members.get("kept") else None
+    return Removal(daemon_id, confirmed=answer.outcome == "answered", kept_because=kept)
