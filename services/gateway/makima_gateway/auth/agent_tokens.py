@@ -17,6 +17,7 @@ from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
 from makima_gateway.read_model.agent_queries import is_fenced
 from makima_gateway.read_model.rows import AgentRow
+from makima_gateway.read_model.storage import agent_row
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 # Of one role: while a process is replaced, the tokens of both are in force. Older ones end with a new one.
@@ -79,6 +80,8 @@ class AgentTokens:
             await connection.execute(SQL["make_room"], *contract, agent.role, KEPT_PER_ROLE - 1)
             used = cast("int", await connection.fetchval(SQL["in_force"], *contract))
             if used >= self._limit:
+                used -= await _delete_ended(connection, *contract)
+            if used >= self._limit:
                 raise Refused(
                     ErrorCode.QUOTA_EXCEEDED,
                     f"the contract has {used} tokens of agents in force, and may have {self._limit}",
@@ -112,3 +115,23 @@ class AgentTokens:
 
     async def clean_up(self) -> None:
         await self._pool.execute(SQL["clean_up"])
+        await self._pool.execute(SQL["clean_up_of_deleted_contracts"])
+
+
+async def _delete_ended(connection: asyncpg.pool.PoolConnectionProxy, tenant: str, contract_id: str) -> int:
+    """Deletes the tokens of the contract whose time is over, and tells how many these were.
+
+    Only when their number matters: until then, whoever was replaced is told so.
+    """
+    tokens = {
+        cast("str", each["id"]): AgentIdentity(
+            contract_id, each["agent_role"], each["connection_id"], each["daemon_id"]
+        )
+        for each in await connection.fetch(SQL["by_connection"], tenant, contract_id)
+    }
+    roles = sorted({agent.role for agent in tokens.values()})
+    found = [agent_row(each) for each in await connection.fetch(SQL["agents"], tenant, contract_id, roles)]
+    rows = {row.role: row for row in found}
+    over = [token_id for token_id, agent in tokens.items() if ended(agent, rows.get(agent.role)) is not None]
+    await connection.execute(SQL["delete"], over)
+    return len(over)

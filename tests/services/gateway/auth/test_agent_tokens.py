@@ -161,7 +161,37 @@ async def test_of_a_role_the_newest_ones_are_in_force_and_of_a_contract_a_bounde
         datetime.now(UTC) - timedelta(seconds=1),
     )
     await AgentTokens(pool, 10).clean_up()
-    assert await pool.fetchval("select count(*) from gateway.tokens where role = 'agent'") == 0
+    left = "select contract_id from gateway.tokens where role = 'agent'"
+    assert await pool.fetch(left) == []
+    other = str((await created(http))["id"])
+    for each in (contract, other):
+        await http.post(f"/contracts/{each}/agents/builder/token", json={"connection_id": "x"})
+    await pool.execute("delete from gateway.contracts where id = $1", contract)
+    await AgentTokens(pool, 10).clean_up()
+    assert [each["contract_id"] for each in await pool.fetch(left)] == [other], (
+        "of a deleted one, none is kept"
+    )
+
+
+async def test_at_the_limit_those_whose_time_is_over_make_room_and_until_then_are_told_so(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
+    contract = str((await created(http))["id"])
+    path = f"/contracts/{contract}/agents/{{}}/token"
+    joins = f"/contracts/{contract}/agents/builder/join"
+    made = body(await http.post(path.format("builder"), json={"connection_id": "x0"}))
+    for number in range(9):
+        await http.post(path.format(f"role{number}"), json={"connection_id": "y"})
+    await join(gateways, contract, "builder", "x0")
+    await shown(http, contract, await join(gateways, contract, "builder", "x1"))
+    async with authenticated_client(str(made["token"]), str(http.base_url)) as replaced:
+        await refused(replaced.post(joins, json={"connection_id": "x0"}), 409, "SUPERSEDED")
+        assert (await http.post(path.format("writer"), json={"connection_id": "y"})).status_code == 201
+        await refused(replaced.post(joins, json={"connection_id": "x0"}), 401, "UNAUTHORIZED")
+    problem = await refused(
+        http.post(path.format("painter"), json={"connection_id": "y"}), 409, "QUOTA_EXCEEDED"
+    )
+    assert problem["used"] == 10, "of the others, none was deleted"
 
 
 @pytest.mark.parametrize(
