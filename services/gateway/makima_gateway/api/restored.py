@@ -29,7 +29,6 @@ from makima_gateway.api.supervisor_heartbeats import last_heartbeat
 from makima_gateway.http import pagination as cursors
 from makima_gateway.read_model.history import pages
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeat
-from makima_gateway.read_model.queries import Queries
 from makima_gateway.read_model.rows import ContractRow, QuestionRow
 
 MAX_QUESTIONS: Final = 200
@@ -93,23 +92,13 @@ async def restoration(
     around = Surroundings(
         contract,
         await queries.open_questions(tenant, contract.id, MAX_QUESTIONS),
-        await _answered(queries, tenant, contract.id, found),
+        await queries.answered_questions(tenant, contract.id, list(saved.questions)),
         await queries.statuses_of_tasks(
             tenant, contract.id, [*saved.spawned_task_ids, *saved.waiting_on_task_ids]
         ),
         await last_heartbeat(gateway, contract.id, task_id),
     )
     return restored(task_id, found, around)
-
-
-async def _answered(
-    queries: Queries, tenant: str, contract_id: str, found: SupervisorStream
-) -> frozenset[str]:
-    rows = [
-        await queries.question(tenant, contract_id, question_id)
-        for question_id in list(found.history.state.questions)[-MAX_QUESTIONS:]
-    ]
-    return frozenset(row.id for row in rows if row is not None and row.status == "answered")
 
 
 def restored(task_id: str, found: SupervisorStream, around: Surroundings) -> RestoredSupervisor:

@@ -160,6 +160,13 @@ class Queries:
             question_row(record) for record in await self._all("open_questions", tenant, contract_id, limit)
         ]
 
+    async def answered_questions(
+        self, tenant: str, contract_id: str, question_ids: Sequence[str]
+    ) -> frozenset[str]:
+        """Those of these ids whose question is answered."""
+        found = await self._all("answered_questions", tenant, contract_id, list(question_ids))
+        return frozenset(cast("str", record["id"]) for record in found)
+
     async def messages(self, tenant: str, contract_id: str, after: int, limit: int) -> Found[MessageRow]:
         return await self._page(message_row, "messages", tenant, contract_id, after, limit)
 

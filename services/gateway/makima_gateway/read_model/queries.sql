@@ -75,6 +75,10 @@ where bytes_before < $5 order by asked_position
 -- Oldest first.
 select * from gateway.questions where tenant = $1 and contract_id = $2 and status = 'open' order by asked_position limit $3
 
+-- name: answered_questions
+-- Of these questions, those that the contract has and that are answered.
+select id from gateway.questions where tenant = $1 and contract_id = $2 and id = any ($3::text[]) and status = 'answered'
+
 -- name: messages
 -- As `tasks`.
 select tenant, contract_id, position, id, role, content, sent_at, found from (

@@ -5,7 +5,9 @@ from typing import cast
 import orjson
 import pytest
 from makima_kernel.testing import eventually
-from makima_schemas.supervisor import SupervisorState
+from makima_schemas.contract.events import QuestionAnswered, QuestionAsked
+from makima_schemas.saved_state import hash_of
+from makima_schemas.supervisor import SupervisorSaved, SupervisorState
 
 from tests.services.gateway.api.restorable import Json, Supervised, gone_from, said, saves, state_is
 from tests.services.gateway.harness import body, created, refused
@@ -197,6 +199,25 @@ async def test_resume_with_pending_questions_which_are_delivered_again_once(worl
 
     await eventually(shown)
     assert body(await world.http.get(questions)) == before, "asked once, delivered twice"
+
+
+async def test_of_many_saved_questions_those_that_are_answered_are_not_delivered_again(
+    world: Supervised,
+) -> None:
+    """Appended at once, as a supervisor of long ago saved them."""
+    known = [f"{world.task}-{number}" for number in range(205)]
+    asked = (QuestionAsked(each, each, "text") for each in known)
+    answered = (QuestionAnswered(each, "yes") for each in known)
+    await world.gateways.append(f"contract-{world.contract}", *asked, *answered)
+    before, saved = "", list[SupervisorSaved]()
+    for number, each in enumerate((*known, "unknown"), 1):
+        content = orjson.dumps({"question_id": each, "question": each}).decode()
+        of = hash_of(before, number, "k1", "question", content)
+        saved.append(SupervisorSaved(world.contract, "k1", "question", content, number, before, of))
+        before = of
+    await world.gateways.append(f"supervisor-{world.task}", *saved)
+    pending = cast("list[Json]", (await world.restore("d1", "k2"))["pending_questions"])
+    assert [each["question_id"] for each in pending] == ["unknown"]
 
 
 async def test_resume_with_waiting_tasks(world: Supervised) -> None:
