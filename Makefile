@@ -6,6 +6,7 @@ LIBS := schemas kernel local sdk daemon cli
 SERVICES := contract supervisor_heartbeat completion_detector stale_detector gateway
 PARTS := $(LIBS:%=libs/%) $(SERVICES:%=services/%)
 BIN := .venv/bin
+WEB := $(PYTHON) services/gateway/web/build.py
 DIST := dist
 OURS := makima-schemas makima-kernel makima-local makima-sdk makima-daemon makima-server $(foreach service,$(SERVICES),makima-$(subst _,-,$(service)))
 COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate $(OURS:%=--no-emit-package %)
@@ -18,7 +19,8 @@ unexport PYTHONDONTWRITEBYTECODE
 help:  ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.dev  ## Create .venv with everything for development, from the hashed locks
+setup: .venv/.dev  ## Create .venv with everything for development, from the hashed locks, and build the page
+	@$(WEB) || echo "setup: the page is not built; 'make web' says why. All else works without it"
 
 .tools/bin/uv:
 	@echo "setup: installing uv"
@@ -36,7 +38,14 @@ setup: .venv/.dev  ## Create .venv with everything for development, from the has
 	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements-dev.lock
 	@touch $@
 
+web: | $(filter .tools/bin/uv,$(UV))  ## Build the web page that the gateway serves, unless it is built already
+	@$(WEB)
+
+web-test: | $(filter .tools/bin/uv,$(UV))  ## Types and tests of the page's modules
+	@$(WEB) test
+
 run: .venv/.run  ## Run the whole system with a demo fleet, until Ctrl-C
+	@$(WEB) || echo "run: the page is not built; 'make web' says why. All else works without it"
 	@$(BIN)/makima up --demo
 
 test: setup  ## Lint, types, import contracts, and all tests on a real Postgres and a real NATS
@@ -83,4 +92,4 @@ lock:  ## Resolve the dependencies again; locked packages keep their versions
 upgrade:  ## Resolve the dependencies to their newest versions
 	@rm -f requirements-dev.lock && $(MAKE) -s lock
 
-.PHONY: help setup run test lint test-containers test-long bench chaos house mutate docs dist lock upgrade
+.PHONY: help setup run test web web-test lint test-containers test-long bench chaos house mutate docs dist lock upgrade

@@ -1,0 +1,58 @@
+/** Writes: the button is disabled until the answer, then one sentence says what happened. The row changes when the log
+ * says so, never before. */
+
+import { newKey, Problem } from "./api";
+import { say } from "./say.svelte";
+import { api, session } from "./session.svelte";
+
+export interface Act {
+  readonly method: string;
+  readonly path: string; // of the API: `/contracts/{id}/pause`
+  readonly body?: unknown;
+  readonly version?: number; // that it was decided on: If-Match
+  readonly done: string; // the sentence when it was done: “Paused.”
+}
+
+export class Acting {
+  busy = $state(false);
+  problem = $state.raw<Problem | null>(null);
+  private key = newKey();
+  private last = "";
+
+  /** True if it was done. A repeat of the same act after an outage goes under the same key: it cannot happen twice. */
+  async run(act: Act): Promise<boolean> {
+    if (this.busy) return false;
+    const same = JSON.stringify([act.method, act.path, act.body ?? null, act.version ?? null]);
+    if (same !== this.last || !this.problem?.unsure) this.key = newKey();
+    this.last = same;
+    this.busy = true;
+    this.problem = null;
+    try {
+      await api.write(act.method, act.path, { body: act.body, version: act.version, key: this.key });
+      say.done(act.done);
+      return true;
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      this.problem = error;
+      say.done(sentence(error), true);
+      return false;
+    } finally {
+      this.busy = false;
+    }
+  }
+}
+
+/** What happened, what is now, and whether anything was changed. */
+export function sentence(problem: Problem): string {
+  switch (problem.code) {
+    case "VERSION_CONFLICT":
+      return "It has changed meanwhile. Nothing was changed by you; look again and decide.";
+    case "FORBIDDEN":
+      return `Your token may look, not act: you are ${session.me?.role ?? "not signed in"}. Nothing was changed.`;
+    case "UNREACHABLE":
+    case "UNAVAILABLE":
+      return "No answer came. Whether it was recorded is not known yet; the same button asks again, and it cannot happen twice.";
+    default:
+      return `Nothing was changed: ${problem.detail}`;
+  }
+}

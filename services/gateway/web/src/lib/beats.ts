@@ -1,0 +1,20 @@
+/** The strip of beats: `111l110|111`, newest right. Height carries the meaning, colour repeats it. */
+
+export type Beat = "on time" | "late" | "missed" | "a new connection" | "not joined";
+
+const MEANING: Readonly<Record<string, Beat>> = { "1": "on time", l: "late", "0": "missed", "|": "a new connection", "-": "not joined" };
+
+export function beatsOf(slots: string): readonly Beat[] {
+  return [...slots].map((slot) => MEANING[slot] ?? "not joined");
+}
+
+/** One sentence for whoever cannot see it. */
+export function beatsSentence(beats: readonly Beat[]): string {
+  const count = (of: Beat): number => beats.filter((beat) => beat === of).length;
+  const parts = [`${count("on time")} on time`];
+  if (count("late") > 0) parts.push(`${count("late")} late`);
+  if (count("missed") > 0) parts.push(`${count("missed")} missed`);
+  if (count("a new connection") > 0) parts.push("a new connection");
+  if (count("not joined") === beats.length) return "it has not joined";
+  return `last ${beats.length} beats: ${parts.join(", ")}`;
+}

@@ -1,0 +1,151 @@
+/** The socket and the store, as the pages see them: painted at most 5 times a second. */
+
+import { api, session } from "./session.svelte";
+import { clock } from "./clock.svelte";
+import type { MonitorEvent, Page, Row } from "./shapes";
+import { Store } from "./store";
+import { type Condition, type Socket, Stream } from "./stream";
+
+const PAINT_MS = 200; // 5 paints a second
+const MOST_FLASHES = 12; // above that everything would flash, which says nothing
+const KEPT_EVENTS = 60;
+
+type Follower = (events: readonly MonitorEvent[]) => void;
+
+class Live {
+  /** Grows with each paint: who reads rows reads this first. */
+  painted = $state(0);
+  /** All rows were read once. */
+  complete = $state(false);
+  condition = $state.raw<Condition>({ freshness: "connecting", position: 0, epoch: "", tick: null, attempt: 0, nextAt: null, lostAt: null });
+  paused = $state(false);
+  held = $state(0); // changes that came while it is paused
+  events = $state.raw<readonly MonitorEvent[]>([]); // newest first
+  /** Ids of the rows whose change may flash: those of the last paint, unless they were too many. */
+  flashing: ReadonlySet<string> = new Set();
+  readonly store = new Store();
+  private readonly followers = new Set<Follower>();
+  private stream: Stream | null = null;
+  private timer: ReturnType<typeof setTimeout> | null = null;
+  private lastPaint = 0;
+  private reading = 0; // of GETs of all rows: only the newest may say that it is complete
+
+  /** True where what is shown is what is: neither paused nor cut off nor behind. */
+  readonly fresh = $derived(!this.paused && this.condition.freshness === "live");
+
+  start(): void {
+    this.stream ??= new Stream(
+      {
+        message: (message) => {
+          this.store.take(message);
+          this.schedule();
+        },
+        condition: (condition) => this.moved(condition),
+        readAnew: (position, why) => void this.readAll(position, why === "reset"),
+        signedOut: () => session.signedOut(),
+      },
+      openSocket,
+    );
+    this.stream.start();
+  }
+
+  stop(): void {
+    this.stream?.stop();
+    this.stream = null;
+    this.store.clear();
+    this.complete = false;
+    this.events = [];
+  }
+
+  /** The contracts of which every heartbeat is wanted: those in sight, at most 200. */
+  heartbeatsOf(ids: readonly string[]): void {
+    this.stream?.want(ids.length > 0 ? { heartbeats_of: ids.slice(0, 200) } : {});
+  }
+
+  retryNow(): void {
+    this.stream?.retryNow();
+  }
+
+  /** Be told of the events of each paint; answers what ends it. */
+  follow(follower: Follower): () => void {
+    this.followers.add(follower);
+    return () => this.followers.delete(follower);
+  }
+
+  pause(): void {
+    this.paused = !this.paused;
+    clock.running = this.fresh;
+    if (!this.paused) this.paint();
+  }
+
+  private moved(condition: Condition): void {
+    const was = this.condition;
+    // position and tick change with each message: shown with the next paint
+    if (was.freshness === condition.freshness && was.attempt === condition.attempt) this.pending = condition;
+    else this.show(condition);
+    if (condition.tick !== null && condition.tick !== was.tick) clock.heard(condition.tick.timestamp);
+    this.schedule();
+    if (condition.freshness === "off" && condition.attempt === 2) void session.begin(); // is it the session that is over?
+  }
+
+  private pending: Condition | null = null;
+
+  private show(condition: Condition): void {
+    this.pending = null;
+    this.condition = condition;
+    clock.running = this.fresh;
+  }
+
+  private schedule(): void {
+    if (this.timer !== null) return;
+    const wait = Math.max(0, PAINT_MS - (performance.now() - this.lastPaint));
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      if (this.pending !== null) this.show(this.pending);
+      if (this.paused) this.held = this.store.waiting;
+      else this.paint();
+    }, wait);
+  }
+
+  private paint(): void {
+    this.lastPaint = performance.now();
+    this.held = 0;
+    if (this.store.waiting === 0) return;
+    const { changed, events } = this.store.paint();
+    this.flashing = changed.size <= MOST_FLASHES ? changed : new Set();
+    if (events.length > 0) {
+      this.events = [...[...events].reverse(), ...this.events].slice(0, KEPT_EVENTS);
+      for (const follower of this.followers) follower(events);
+    }
+    this.painted += 1;
+  }
+
+  private async readAll(position: number, anew: boolean): Promise<void> {
+    const reading = ++this.reading;
+    if (anew) {
+      this.store.clear();
+      this.complete = false;
+    }
+    try {
+      await api.all<Row>("/contracts?view=row&limit=500", (rows) => {
+        this.store.read(rows, position);
+        this.schedule();
+      }, { minPosition: position });
+    } catch {
+      if (reading === this.reading && session.me) setTimeout(() => void this.readAll(position, false), 2000);
+      return;
+    }
+    if (reading === this.reading) {
+      this.complete = true;
+      this.painted += 1;
+    }
+  }
+}
+
+function openSocket(): Socket {
+  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+  return new WebSocket(`${scheme}//${location.host}/api/v1/contracts/monitor`) as unknown as Socket;
+}
+
+export const live = new Live();
+export type { Page };

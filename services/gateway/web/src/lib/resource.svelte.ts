@@ -1,0 +1,64 @@
+/** What the socket does not carry: read once, and again when an event says that it has changed; never on a timer. */
+
+import { Problem } from "./api";
+import { live } from "./live.svelte";
+import { api } from "./session.svelte";
+import type { MonitorEvent } from "./shapes";
+
+const AT_MOST_EVERY_MS = 1000; // however many events come
+
+export class Resource<Body> {
+  body = $state.raw<Body | null>(null);
+  error = $state.raw<Problem | null>(null);
+  reading = $state(false);
+  private asked = 0;
+  private due: ReturnType<typeof setTimeout> | null = null;
+  private last = 0;
+
+  /** `path` null: nothing is read. `on`: whether an event changes it. Make it in a component: it ends with that. */
+  constructor(private readonly path: () => string | null, on: (event: MonitorEvent) => boolean = () => false) {
+    $effect(() => {
+      const path = this.path();
+      this.body = null;
+      this.error = null;
+      if (path !== null) void this.read(0);
+      const ends = live.follow((events) => {
+        const found = events.filter(on);
+        if (found.length > 0) this.again(Math.max(...found.map((event) => event.position)));
+      });
+      return () => {
+        ends();
+        if (this.due !== null) clearTimeout(this.due);
+        this.due = null;
+      };
+    });
+  }
+
+  /** Read it again, soon: at this position or later. */
+  again(position = 0): void {
+    if (this.due !== null) return;
+    this.due = setTimeout(() => {
+      this.due = null;
+      void this.read(position);
+    }, Math.max(0, AT_MOST_EVERY_MS - (Date.now() - this.last)));
+  }
+
+  async read(position: number): Promise<void> {
+    const path = this.path();
+    if (path === null) return;
+    const asked = ++this.asked;
+    this.last = Date.now();
+    this.reading = true;
+    try {
+      const body = await api.get<Body>(path, position > 0 ? { minPosition: Math.max(position, api.written) } : {});
+      if (asked !== this.asked) return; // an older answer came later
+      this.body = body;
+      this.error = null;
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      if (asked === this.asked) this.error = error;
+    } finally {
+      if (asked === this.asked) this.reading = false;
+    }
+  }
+}

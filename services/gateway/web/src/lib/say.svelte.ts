@@ -1,0 +1,36 @@
+/** What the page says to whoever cannot see it, and the one line below left after an action. */
+
+const DEBOUNCE_MS = 250;
+const TOAST_MS = 5000;
+
+class Say {
+  polite = $state(""); // role="status": one region for the page
+  toast = $state<{ readonly text: string; readonly failed: boolean } | null>(null);
+  private later: ReturnType<typeof setTimeout> | null = null;
+  private ends: ReturnType<typeof setTimeout> | null = null;
+
+  /** Announce; of several within 250 ms the last one. */
+  announce(text: string): void {
+    if (this.later !== null) clearTimeout(this.later);
+    this.later = setTimeout(() => (this.polite = text), DEBOUNCE_MS);
+  }
+
+  /** One sentence about what was done, or what failed (`role="alert"`). */
+  done(text: string, failed = false): void {
+    this.toast = { text, failed };
+    if (this.ends !== null) clearTimeout(this.ends);
+    this.ends = setTimeout(() => (this.toast = null), TOAST_MS);
+  }
+}
+
+export const say = new Say();
+
+/** Put text on the clipboard; false where the browser does not let the page. */
+export async function copy(text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,19 @@
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { defineConfig } from "vitest/config";
+
+// `npm run dev` beside a running gateway: everything of the API goes there, with its session and socket.
+const gateway = process.env.MAKIMA_URL ?? "http://127.0.0.1:8420";
+
+export default defineConfig({
+  plugins: [svelte()],
+  build: {
+    outDir: "../makima_gateway/web_build",
+    emptyOutDir: true,
+    target: "es2022",
+    assetsInlineLimit: 0, // the content policy allows no data: but for images
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+  },
+  server: { proxy: { "/api": { target: gateway, ws: true } } },
+  test: { include: ["src/**/*.test.ts"], environment: "node" },
+});
