@@ -31,7 +31,10 @@ def main(task: str) -> int:
         return 0
     node = _node()
     if node is None:
-        print("web: there is no Node here, and its wheel cannot be installed; the rest works without the page", file=sys.stderr)
+        print(
+            "web: there is no Node here, and its wheel cannot be installed; the rest works without the page",
+            file=sys.stderr,
+        )
         return 1
     path = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ['PATH']}"}
     if not _installed(path):
@@ -44,8 +47,17 @@ def main(task: str) -> int:
 
 
 def _sources() -> list[Path]:
-    kept = [path for folder in ("src", "public") for path in sorted((WEB / folder).rglob("*")) if path.is_file()]
-    tops = ("index.html", "package-lock.json", "package.json", "svelte.config.js", "tsconfig.json", "vite.config.ts")
+    kept = [
+        path for folder in ("src", "public") for path in sorted((WEB / folder).rglob("*")) if path.is_file()
+    ]
+    tops = (
+        "index.html",
+        "package-lock.json",
+        "package.json",
+        "svelte.config.js",
+        "tsconfig.json",
+        "vite.config.ts",
+    )
     return [API, *(WEB / name for name in tops), *(path for path in kept if path.name not in GENERATED)]
 
 
@@ -80,7 +92,17 @@ def _node() -> Path | None:
     if not node.exists():
         print(f"web: installing {NODE_WHEEL}")
         tool = shutil.which("uv") or str(ROOT / ".tools" / "bin" / "uv")
-        command = [tool, "pip", "install", "-q", "--python", sys.executable, "--target", str(folder), NODE_WHEEL]
+        command = [
+            tool,
+            "pip",
+            "install",
+            "-q",
+            "--python",
+            sys.executable,
+            "--target",
+            str(folder),
+            NODE_WHEEL,
+        ]
         if subprocess.run(command, check=False).returncode:
             return None
     return node

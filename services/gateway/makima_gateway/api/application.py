@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from makima_gateway.api.context import Gateway
 from makima_gateway.api.openapi.document import document
-from makima_gateway.api.openapi.page import page
+from makima_gateway.api.openapi.page import STYLE, page
 from makima_gateway.api.routes import (
     agent_steps,
     agent_tokens,
@@ -42,6 +42,7 @@ from makima_gateway.http.hosts import Hosts
 from makima_gateway.http.middleware import RequestMiddleware
 from makima_gateway.http.problems import ProblemDetails
 from makima_gateway.http.turns import Turns
+from makima_gateway.web import page as web
 
 DESCRIPTION: Final = "Contracts for AI coding agents, with their supervisors, daemons and events. Every error is an RFC 9457 problem with a stable `code`."
 _PROBLEM: Final[dict[int | str, dict[str, Any]]] = {
@@ -129,5 +130,10 @@ def routed() -> FastAPI:
     async def docs(_request: Request) -> Response:
         return Response(page(app), media_type="text/html")
 
+    async def style(_request: Request) -> Response:
+        return Response(STYLE, media_type="text/css")
+
     app.add_route("/docs", docs, include_in_schema=False)
+    app.add_route("/docs/style.css", style, include_in_schema=False)
+    app.router.routes.extend(web.routes())
     return app
