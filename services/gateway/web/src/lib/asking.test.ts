@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { asked, buttons, operationOf, typed } from "./asking";
+import type { NeedItem } from "./shapes";
+
+const contract = { id: "c1", name: "Fix", phase: "plan", phases: ["plan", "execute"], version: 4 };
+const item = (more: Partial<NeedItem>): NeedItem => ({ kind: "question", since: "t", contract, act: { method: "POST", path: "/api/v1/contracts/c1/questions/q1/answer", body: null }, ...more });
+
+test("each option is a button with its key, and its answer", () => {
+  const choice = item({ question: { id: "q1", question: "Which colour?", question_type: "choice", options: ["blue", "green"] } });
+  expect(asked(choice)).toBe("Which colour?");
+  expect(buttons(choice).map((one) => [one.key, one.text, one.body])).toEqual([["1", "blue", { answer: "blue" }], ["2", "green", { answer: "green" }]]);
+});
+
+test("a text is typed; a confirmation is yes or no", () => {
+  expect(typed(item({ question: { id: "q1", question: "Why?", question_type: "text", options: null } }))).toBe(true);
+  const confirm = item({ question: { id: "q1", question: "Delete it?", question_type: "confirm", options: null } });
+  expect(buttons(confirm).map((one) => one.text)).toEqual(["yes", "no"]);
+});
+
+test("confirming a phase sends what the server said", () => {
+  const phase = item({ kind: "phase_confirmation", next_phase: "execute", act: { method: "POST", path: "/api/v1/contracts/c1/phase", body: { phase: "execute", confirmed: true } } });
+  expect(asked(phase)).toBe("Phase plan is ready. Go on to execute?");
+  expect(buttons(phase)[0]).toMatchObject({ key: "Enter", primary: true, body: { phase: "execute", confirmed: true } });
+});
+
+test("the operation is named as the policy names it", () => {
+  expect(operationOf(item({}))).toBe("POST /contracts/{contract_id}/questions/{question_id}/answer");
+  expect(operationOf(item({ act: { method: "POST", path: "/contracts/c1/agents/builder/restart", body: {} } }))).toBe("POST /contracts/{contract_id}/agents/{role}/restart");
+});

@@ -1,0 +1,62 @@
+/** What stands in a line of *needs you*, and what its buttons do. Pure. */
+
+import type { NeedItem } from "./shapes";
+
+export interface Button {
+  readonly text: string;
+  readonly key: string; // 1 … 9, or Enter; empty: none
+  readonly primary: boolean;
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly done: string;
+}
+
+export const KIND = {
+  question: { word: "Question", glyph: "ask", family: "attn" },
+  phase_confirmation: { word: "Confirm", glyph: "gate", family: "attn" },
+  blocked: { word: "Blocked", glyph: "stop", family: "attn" },
+  unrecoverable: { word: "Revive", glyph: "xbox", family: "danger" },
+} as const;
+
+/** The line's text. */
+export function asked(item: NeedItem): string {
+  switch (item.kind) {
+    case "question":
+      return item.question?.question ?? "a question";
+    case "phase_confirmation":
+      return `Phase ${item.contract.phase} is ready. Go on to ${item.next_phase ?? "the end"}?`;
+    case "blocked":
+      return item.reason ?? "no reason was given";
+    case "unrecoverable":
+      return item.reason ?? "Its restarts are used up. The daemon gave up.";
+  }
+}
+
+/** True if the answer is typed. */
+export const typed = (item: NeedItem): boolean => item.kind === "question" && item.question?.question_type === "text";
+
+export function buttons(item: NeedItem): readonly Button[] {
+  const body = item.act.body ?? {};
+  switch (item.kind) {
+    case "question": {
+      if (typed(item)) return [];
+      const options = item.question?.options?.length ? item.question.options : ["yes", "no"];
+      return options.map((option, index) => ({ text: option, key: index < 9 ? String(index + 1) : "", primary: false, body: { ...body, answer: option }, done: `Answered: ${option}.` }));
+    }
+    case "phase_confirmation":
+      return [{ text: "Confirm", key: "Enter", primary: true, body, done: `Confirmed: ${item.next_phase ?? "the end"}.` }];
+    case "blocked":
+      return [{ text: "Unblock", key: "", primary: false, body, done: "Unblocked." }];
+    case "unrecoverable":
+      return [{ text: "Restart", key: "", primary: false, body, done: "Restart asked for." }];
+  }
+}
+
+/** What names a line: the same while it waits, whatever else changes. */
+export const nameOf = (item: NeedItem): string => [item.kind, item.contract.id, item.question?.id ?? item.agent?.role ?? ""].join(" ");
+
+/** The operation of the API that the line's buttons ask for, as `GET /me` names it. */
+export function operationOf(item: NeedItem): string {
+  const path = item.act.path.replace(/^\/api\/v1/, "").split("/");
+  const names: Readonly<Record<string, string>> = { contracts: "{contract_id}", questions: "{question_id}", agents: "{role}", deliverables: "{deliverable_id}" };
+  return `${item.act.method} ${path.map((piece, index) => names[path[index - 1] ?? ""] ?? piece).join("/")}`;
+}
