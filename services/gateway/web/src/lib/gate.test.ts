@@ -1,0 +1,20 @@
+import { expect, test } from "vitest";
+import { branches, who } from "./gate";
+import type { Condition } from "./shapes";
+
+const one = (kind: Condition["kind"], state: Condition["state"], more: Partial<Condition> = {}): Condition => ({ kind, id: null, name: kind, state, since: null, who: null, ...more });
+
+test("conditions of a kind stand together, and one that is missing makes them missing", () => {
+  const found = branches([one("guard", "unknown"), one("task", "met"), one("tasks", "missing", { name: "all must be complete" }), one("task", "missing"), one("deliverable", "met"), one("deliverable", "met")]);
+  expect(found.map((branch) => [branch.name, branch.note, branch.state])).toEqual([["Deliverables", "2 of 2", "met"], ["Tasks", "1 of 2, all must be complete", "missing"], ["guard", "", "unknown"]]);
+});
+
+test("it says whose turn it is", () => {
+  expect(who(one("guard", "missing", { who: { kind: "person" } }))).toBe("you");
+  expect(who(one("guard", "unknown", { who: { kind: "person" } }))).toBe("you, once the rest is met");
+  expect(who(one("task", "missing", { who: { kind: "agent", role: "builder" } }))).toBe("builder");
+  expect(who(one("task", "missing", { who: { kind: "agent" } }))).toBe("an agent, none has claimed it");
+  expect(who(one("task", "met", { who: { kind: "person" } }))).toBe("");
+});
+
+test("no condition, no branch", () => expect(branches([])).toEqual([]));

@@ -1,0 +1,51 @@
+/** The gate of a phase as a tree: its conditions, those of a kind together. Pure. */
+
+import { count } from "./format";
+import type { Condition } from "./shapes";
+
+export interface Branch {
+  readonly name: string;
+  readonly note: string;
+  readonly state: Condition["state"];
+  readonly since: string | null;
+  readonly self: Condition | null; // the condition itself, where it stands alone
+  readonly leaves: readonly Condition[];
+}
+
+/** Deliverables, tasks, validator, switches, guard; in this order, as each asks more of others than the one before. */
+export function branches(conditions: readonly Condition[]): readonly Branch[] {
+  const of = (...kinds: Condition["kind"][]): Condition[] => conditions.filter((one) => kinds.includes(one.kind));
+  const group = (name: string, note: string, rule: Condition | null, leaves: readonly Condition[]): Branch => ({ name, note, state: rule?.state ?? together(leaves), since: rule?.since ?? null, self: rule, leaves });
+  const [deliverables, tasks] = [of("deliverable"), of("task")];
+  const rule = of("tasks")[0] ?? null;
+  const found: Branch[] = [];
+  if (deliverables.length > 0) found.push(group("Deliverables", met(deliverables), null, deliverables));
+  if (tasks.length > 0 || rule !== null) found.push(group("Tasks", [tasks.length > 0 ? met(tasks) : "", rule?.name ?? ""].filter(Boolean).join(", "), rule, tasks));
+  for (const one of of("validator", "switch", "guard")) found.push({ name: one.name, note: "", state: one.state, since: one.since, self: one, leaves: [] });
+  return found;
+}
+
+const met = (leaves: readonly Condition[]): string => `${count(leaves.filter((leaf) => leaf.state === "met").length)} of ${count(leaves.length)}`;
+
+/** Missing where one is missing, else unknown where one is unknown. */
+function together(leaves: readonly Condition[]): Condition["state"] {
+  if (leaves.some((leaf) => leaf.state === "missing")) return "missing";
+  if (leaves.some((leaf) => leaf.state === "unknown")) return "unknown";
+  return leaves.every((leaf) => leaf.state === "not_required") ? "not_required" : "met";
+}
+
+/** Class and glyph of a row. */
+export const LOOK = {
+  met: { row: "met", glyph: "check", word: "met" },
+  missing: { row: "miss", glyph: "seed", word: "missing" },
+  unknown: { row: "unk", glyph: "q", word: "not known" },
+  not_required: { row: "off", glyph: "minus", word: "not required" },
+} as const;
+
+/** Who must act, in words: “you”, “builder”, “the contract service”. */
+export function who(condition: Condition): string {
+  const of = condition.who;
+  if (condition.state === "met" || of === null) return "";
+  if (of.kind === "person") return condition.kind === "guard" && condition.state === "unknown" ? "you, once the rest is met" : "you";
+  return of.role ?? (of.kind === "agent" ? "an agent, none has claimed it" : "a service");
+}
