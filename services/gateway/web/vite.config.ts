@@ -13,6 +13,7 @@ export default defineConfig({
     assetsInlineLimit: 0, // the content policy allows no data: but for images
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
   server: { proxy: { "/api": { target: gateway, ws: true } } },
   test: { include: ["src/**/*.test.ts"], environment: "node" },
