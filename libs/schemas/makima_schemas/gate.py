@@ -83,6 +83,50 @@ def readiness(
     return Readiness("not_ready", tuple(missing)) if missing else Readiness("ready")
 
 
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One thing that a gate requires."""
+
+    kind: Literal["deliverable", "tasks", "task", "validator"]
+    id: str  # of the deliverable, the task's name, or the validator's
+    name: str  # in words: of several tasks, how many of how many are done
+    met: bool
+
+
+def conditions(
+    phase: Phase, delivered: Collection[str], tasks: Iterable[GateTask], validated: bool | None
+) -> tuple[Condition, ...]:
+    """Everything that the gate of `phase` requires, met or not; those that are not met are `Readiness.missing`."""
+    own = _counting([task for task in tasks if task.phase == phase.name and not task.is_supervisor])
+    return (
+        *(Condition("deliverable", each, each, each in delivered) for each in required_deliverables(phase)),
+        *_task_conditions(phase.gate.required_tasks, own),
+        *(
+            Condition("validator", name, f"validator {name}", bool(validated))
+            for name in (phase.gate.validator,)
+            if name is not None
+        ),
+    )
+
+
+def _task_conditions(requirement: TaskRequirement, own: Collection[GateTask]) -> list[Condition]:
+    complete = {task.name for task in own if task.status is TaskStatus.COMPLETED}
+    done = sum(task.status is TaskStatus.COMPLETED for task in own)
+    match requirement:
+        case "none":
+            return []
+        case "all_complete":
+            return [_number(done, len(own))] if own else []
+        case MinComplete(wanted):
+            return [_number(done, wanted)] if wanted else []
+        case NamedTasks(names):
+            return [Condition("task", name, name, name in complete) for name in names]
+
+
+def _number(done: int, wanted: int) -> Condition:
+    return Condition("tasks", "tasks", f"{min(done, wanted)} of {wanted} tasks", done >= wanted)
+
+
 def _counting(own: Sequence[GateTask]) -> list[GateTask]:
     """The tasks without failed ones that a later task of the same name replaces (decision 0010)."""
     last = {task.name: index for index, task in enumerate(own)}

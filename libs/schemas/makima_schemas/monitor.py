@@ -1,11 +1,14 @@
-"""The messages of the monitor, on its WebSocket and its event stream (interfaces.md, Monitor)."""
+"""The messages of the monitor, on its WebSocket and its event stream (interfaces.md, Monitor).
+
+`name` is the contract's name, also of a deleted one; null: it was recorded before messages had it.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, get_args
 
 from makima_schemas.agent import AgentStatus
-from makima_schemas.contract.model import ContractStatus, QuestionType
+from makima_schemas.contract.model import ContractStatus, QuestionType, WaitingFor
 from makima_schemas.errors import ErrorCode
 from makima_schemas.supervisor import SupervisorState
 
@@ -45,6 +48,41 @@ class Lagging:
 
 
 @dataclass(frozen=True, slots=True)
+class Tick:
+    """Every second, on each connection: it lives, and the client was told everything up to `position`.
+
+    It has no position of its own and is not replayed. Silence for three seconds means that the connection or the
+    gateway is gone.
+    """
+
+    type: Literal["Tick"]
+    position: int
+    head: int | None  # the log's last position; null: the log cannot be read now
+    timestamp: datetime  # of the gateway's clock
+    # for how long the log has had an event behind `position`; while it cannot be read, for how long it could not
+    lag_ms: int
+    watermark_age_ms: (
+        int | None
+    )  # how old the newest heartbeat is that verdicts go by; null: no detector answers
+    verdicts_held: int | None  # owners for whom verdicts are held back; null: no detector answers
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """With `rows` in the filter: the latest row of each contract that changed, at most five times a second.
+
+    A row is what `GET /contracts?view=row` shows. `removed`: contracts that were deleted, or have none of the
+    `statuses` of the filter. A row that is older than what the client has (`version`) changes nothing. Not replayed:
+    with `since`, the latest rows of what changed meanwhile.
+    """
+
+    type: Literal["Rows"]
+    position: int
+    rows: list[dict[str, object]]
+    removed: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class MonitorProblem:
     """The client sent a message that is not a valid filter; the present filter stays.
 
@@ -69,9 +107,11 @@ class StatusChangedMessage:
     position: int
     timestamp: datetime
     contract_id: str
+    name: str | None
     old_status: ContractStatus | None
     new_status: ContractStatus | None
     reason: str | None
+    waiting_for: WaitingFor | None  # of the new status `waiting_for_input`: what is awaited
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +120,7 @@ class PhaseChangedMessage:
     position: int
     timestamp: datetime
     contract_id: str
+    name: str | None
     old_phase: str
     new_phase: str
 
@@ -92,6 +133,7 @@ class SupervisorStateChangedMessage:
     position: int
     timestamp: datetime
     contract_id: str
+    name: str | None
     supervisor_task_id: str
     old_state: SupervisorState | None
     new_state: SupervisorState
@@ -107,6 +149,7 @@ class StaleDetectedMessage:
     type: Literal["StaleDetected"]
     timestamp: datetime
     contract_id: str
+    name: str | None
     last_activity: datetime
     stale_duration: float
     position: int | None = None
@@ -118,6 +161,7 @@ class StaleClearedMessage:
     position: int
     timestamp: datetime
     contract_id: str
+    name: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +170,7 @@ class TaskCompletedMessage:
     position: int
     timestamp: datetime
     contract_id: str
+    name: str | None
     task_id: str
     task_name: str
     success: bool
@@ -137,6 +182,7 @@ class DeliverableCompletedMessage:
     position: int
     timestamp: datetime
     contract_id: str
+    name: str | None
     phase: str
     deliverable_id: str
 
@@ -147,9 +193,20 @@ class QuestionAskedMessage:
     position: int
     timestamp: datetime
     contract_id: str
+    name: str | None
     question_id: str
     question: str
     question_type: QuestionType
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionAnsweredMessage:
+    type: Literal["QuestionAnswered"]
+    position: int
+    timestamp: datetime
+    contract_id: str
+    name: str | None
+    question_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +215,7 @@ class AgentStatusChangedMessage:
     position: int
     timestamp: datetime
     contract_id: str
+    name: str | None
     role: str
     old_status: AgentStatus
     new_status: AgentStatus
@@ -171,6 +229,10 @@ class HeartbeatMessage:
     type: Literal["Heartbeat"]
     timestamp: datetime | None
     contract_id: str
+    name: str | None
+    role: str  # `supervisor`, or an agent's
+    daemon_id: str | None
+    connection_id: str | None
     state: str | None
     activity: str | None
     progress: int | None
@@ -180,6 +242,8 @@ MonitorMessage = (
     Hello
     | Reset
     | Lagging
+    | Tick
+    | Rows
     | MonitorProblem
     | StatusChangedMessage
     | PhaseChangedMessage
@@ -189,6 +253,7 @@ MonitorMessage = (
     | TaskCompletedMessage
     | DeliverableCompletedMessage
     | QuestionAskedMessage
+    | QuestionAnsweredMessage
     | AgentStatusChangedMessage
     | HeartbeatMessage
 )

@@ -20,6 +20,7 @@ MAX_RECONNECT_DELAY_SECONDS: Final = 5.0
 # How long the server may take to say goodbye. In a replay its answer stands behind messages that nobody reads.
 CLOSE_SECONDS: Final = 0.5
 UNPROCESSABLE: Final = 422
+TICK: Final = "Tick"  # that the connection lives, each second, for browsers: here the socket's pings say it
 
 MonitorEvent = Mapping[str, object]
 
@@ -131,7 +132,8 @@ async def _events(socket: ClientConnection) -> AsyncGenerator[MonitorEvent, None
         event = cast("MonitorEvent", orjson.loads(text))
         if event.get("type") == "problem":
             raise ProblemError(UNPROCESSABLE, {**event, "detail": "the server refused the filter"})
-        yield event
+        if event.get("type") != TICK:
+            yield event
 
 
 def _connect(connection: Connection) -> connect:

@@ -25,8 +25,12 @@ from makima_gateway.http.server import Tls, listen, serve
 from makima_gateway.http.turns import Turns
 from makima_gateway.monitor.log_tail import LogTail
 from makima_gateway.monitor.monitor import Monitor
+from makima_gateway.monitor.names import Names
+from makima_gateway.monitor.pulse import Pulse
+from makima_gateway.monitor.row_board import RowBoard
 from makima_gateway.monitor.stale_reminders import StaleReminders
 from makima_gateway.monitor.stale_reminders import decode as decode_stale
+from makima_gateway.needs_you.queries import NeedsYouQueries
 from makima_gateway.read_model.agent_queries import AgentQueries
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.projection import ReadModel
@@ -48,8 +52,12 @@ async def build(service: Service) -> None:
     await _first_admin(service, tokens)
     projector = service.project(ReadModel())
     latest_heartbeats = LatestHeartbeats()
-    log_tail = LogTail(queries, projector)
-    reminders = StaleReminders(log_tail.subscriptions.notify_all)
+    enhanced = service.settings.feature_flags.enhanced_contract_status
+    board = RowBoard(queries, service.log, latest_heartbeats, enhanced=enhanced)
+    log_tail = LogTail(queries, projector, board)
+    names, replicas = Names(queries), Replicas(service.nats)
+    pulse = Pulse(service.log, replicas, log_tail.subscriptions)
+    reminders = StaleReminders(log_tail.subscriptions.notify_all, names)
     owners = Owners(queries, service.log)
     version_watch = VersionWatch(queries, projector, service.settings.http.waits_at_once_per_token)
     gateway = Gateway(
@@ -59,6 +67,7 @@ async def build(service: Service) -> None:
         queries=queries,
         agents=AgentQueries(service.pool),
         dashboard_queries=DashboardQueries(service.pool),
+        needs_you=NeedsYouQueries(service.pool, queries, service.log),
         owners=owners,
         tokens=tokens,
         agent_tokens=agent_tokens,
@@ -75,10 +84,12 @@ async def build(service: Service) -> None:
             queries,
             owners,
             tokens,
-            service.settings.feature_flags.enhanced_contract_status,
+            names,
+            pulse,
+            enhanced,
         ),
         health=service.health,
-        replicas=Replicas(service.nats),
+        replicas=replicas,
         maintenance=MaintenanceReader(service.log),
         settings=service.settings,
         searches=Turns(
@@ -92,6 +103,7 @@ async def build(service: Service) -> None:
     app = application(gateway)
     service.loop("state feed", lambda: latest_heartbeats.run(service.nats))
     service.loop("monitor log tail", log_tail.run)
+    service.loop("monitor pulse", pulse.run)
     service.loop("waiting requests", version_watch.run)
     service.loop("tokens", tokens.run)
     service.loop("tokens of agents", agent_tokens.run)

@@ -54,6 +54,18 @@ class Log:
         """
         return _recorded(await self._pool.fetch(SQL["after"], position, limit))
 
+    async def contracts_touched(self, after: int, upto: int, limit: int) -> list[tuple[int, str, str | None]]:
+        """Position, tenant and contract id (null: it concerns none) of at most `limit` events, in order."""
+        rows = await self._pool.fetch(SQL["contracts_touched"], after, upto, limit)
+        return [(row[0], row[1], row[2]) for row in rows]
+
+    async def actors(self, positions: Sequence[int]) -> dict[int, str]:
+        """Who sent the commands of the events at these positions."""
+        if not positions:
+            return {}
+        rows = await self._pool.fetch(SQL["actors"], list(positions))
+        return {row[0]: row[1] for row in rows}
+
     async def ids(self, position: int, limit: int = 1000) -> list[tuple[int, UUID]]:
         """Position and event id of at most `limit` events with a position above `position`, in order."""
         return [(row[0], row[1]) for row in await self._pool.fetch(SQL["ids"], position, limit)]

@@ -23,6 +23,20 @@ where position > $1
 order by position
 limit $2
 
+-- name: contracts_touched
+-- The contracts of events between two positions, in order: of their own stream, or named by the event.
+select position, tenant, coalesce(
+  case split_part(stream, '-', 1) when 'contract' then substr(stream, 10) when 'completion' then substr(stream, 12) end,
+  data ->> 'contract_id'
+) from event_log.events
+where position > $1 and position <= $2
+order by position
+limit $3
+
+-- name: actors
+-- Who sent the commands of the events at these positions.
+select position, meta ->> 'actor' from event_log.events where position = any ($1::bigint[]) and meta ->> 'actor' is not null
+
 -- name: ids
 -- The ids of the events after a position, in order.
 select position, event_id from event_log.events where position > $1 order by position limit $2

@@ -27,6 +27,7 @@ from makima_gateway.api.routes import (
     lifecycle,
     maintenance,
     monitor,
+    needs_you,
     phases,
     questions,
     supervisor_state,
@@ -58,6 +59,7 @@ _PROBLEM: Final[dict[int | str, dict[str, Any]]] = {
 PARTS: Final = (
     monitor,
     dashboard,
+    needs_you,
     batch,
     contracts,
     lifecycle,

@@ -21,6 +21,7 @@ from makima_gateway.batch.ledger import BatchLedger
 from makima_gateway.dashboard.queries import DashboardQueries
 from makima_gateway.http.turns import Turns
 from makima_gateway.monitor.monitor import Monitor
+from makima_gateway.needs_you.queries import NeedsYouQueries
 from makima_gateway.read_model.agent_queries import AgentQueries
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.queries import Queries
@@ -39,6 +40,7 @@ class Gateway:
     queries: Queries
     agents: AgentQueries
     dashboard_queries: DashboardQueries
+    needs_you: NeedsYouQueries
     owners: Owners
     tokens: Tokens
     agent_tokens: AgentTokens

@@ -19,8 +19,9 @@ from makima_gateway.auth.principal import CurrentPrincipal, Principal
 from makima_gateway.http import pagination as cursors
 from makima_gateway.http.problems import unknown_contract
 from makima_gateway.http.responses import READ_BEHIND, json_response
+from makima_gateway.read_model.contract_rows import Row, contract_row_view
 from makima_gateway.read_model.queries import Found
-from makima_gateway.read_model.rows import ContractRow
+from makima_gateway.read_model.rows import ContractRow, SupervisorRow
 
 R = TypeVar("R")
 
@@ -59,12 +60,14 @@ class ReadContext:
         """The contract's row in the read model. Raises `CONTRACT_NOT_FOUND`."""
         return await known_contract(self.gateway, self.principal.tenant, contract_id)
 
-    def view(self, row: ContractRow) -> Contract:
+    def view(self, row: ContractRow, supervisor: SupervisorRow | None) -> Contract:
         """The contract as the API shows it; its supervisor's latest heartbeat counts as activity."""
-        enhanced = self.gateway.enhanced
-        return views.contract(
-            row, self.gateway.latest_heartbeats.last_heartbeat(row.supervisor_task_id), enhanced=enhanced
-        )
+        feed, enhanced = self.gateway.latest_heartbeats, self.gateway.enhanced
+        return views.contract(row, supervisor, feed, enhanced=enhanced)
+
+    def row(self, row: ContractRow, supervisor: SupervisorRow | None) -> Row:
+        feed, enhanced = self.gateway.latest_heartbeats, self.gateway.enhanced
+        return contract_row_view(row, supervisor, feed, enhanced=enhanced)
 
     async def page_of(
         self,

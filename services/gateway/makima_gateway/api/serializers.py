@@ -2,31 +2,41 @@
 
 from collections.abc import Callable
 from dataclasses import fields
-from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final, cast
 
 import orjson
 
-from makima_gateway.api.schemas.contracts import Contract, Deliverable, ListedContract, TaskCounts
+from makima_gateway.api.schemas.contracts import Contract, Deliverable, ListedContract
 from makima_gateway.api.schemas.phases import AutoCompleteSummary
 from makima_gateway.api.schemas.questions import Message, Question
 from makima_gateway.api.schemas.tasks import Task
+from makima_gateway.read_model.contract_rows import progress_at, supervisor_view, task_counts
+from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.legacy_status import legacy_status, shown_status
-from makima_gateway.read_model.rows import ContractRow, MessageRow, QuestionRow, TaskRow
+from makima_gateway.read_model.rows import ContractRow, MessageRow, QuestionRow, SupervisorRow, TaskRow
 
 _LISTED: Final = cast(
     "Callable[[Contract], tuple[Any, ...]]", attrgetter(*(field.name for field in fields(ListedContract)))
 )
 
 
-def contract(row: ContractRow, last_heartbeat: datetime | None = None, *, enhanced: bool = True) -> Contract:
+def contract(
+    row: ContractRow,
+    supervisor: SupervisorRow | None = None,
+    feed: LatestHeartbeats | None = None,
+    *,
+    next_gate: list[str] | None = None,
+    enhanced: bool = True,
+) -> Contract:
     """The contract as the API shows it.
 
-    `last_heartbeat` is the arrival time of its supervisor's latest heartbeat. A heartbeat counts as activity
-    (domain.md, Activity) but is no event, so the row does not contain it: take the later of the two times.
-    `enhanced` is the feature flag `enhanced_contract_status`.
+    `feed` has its supervisor's latest heartbeat; None: none is known. A heartbeat counts as activity (domain.md,
+    Activity) but is no event, so the row does not contain it: take the later of the two times. `enhanced` is the
+    feature flag `enhanced_contract_status`.
     """
+    latest = None if feed is None else feed.latest("supervisor", row.supervisor_task_id or "")
+    last_heartbeat = None if latest is None else latest.at
     return Contract(
         id=row.id,
         name=row.name,
@@ -41,14 +51,7 @@ def contract(row: ContractRow, last_heartbeat: datetime | None = None, *, enhanc
         phase_guard=row.phase_guard,
         auto_complete_enabled=row.auto_complete_enabled,
         deliverables=cast("list[Deliverable]", orjson.loads(row.deliverables)),
-        tasks=TaskCounts(
-            row.tasks_total,
-            row.tasks_pending,
-            row.tasks_claimed,
-            row.tasks_running,
-            row.tasks_completed,
-            row.tasks_failed,
-        ),
+        tasks=task_counts(row),
         waiting_for=row.waiting_for,
         blocked_reason=row.blocked_reason,
         failure_reason=row.failure_reason,
@@ -60,6 +63,9 @@ def contract(row: ContractRow, last_heartbeat: datetime | None = None, *, enhanc
         if last_heartbeat is None
         else max(row.last_activity_at, last_heartbeat),
         completion_detected_at=row.completion_detected_at,
+        progress_at=progress_at(row, supervisor, latest),
+        supervisor=supervisor_view(supervisor, latest),
+        next_gate=next_gate or [],
     )
 
 

@@ -13,9 +13,9 @@ from makima_schemas.refusal import Refused
 from starlette.responses import Response
 from uuid_utils.compat import uuid7
 
-from makima_gateway.api import serializers as views
 from makima_gateway.api.context import CurrentGateway, Gateway
-from makima_gateway.api.reads import MIN_POSITION_TIMEOUT_SECONDS, known_contract
+from makima_gateway.api.reads import MIN_POSITION_TIMEOUT_SECONDS
+from makima_gateway.api.whole_contract import MIN_POSITION_TIMEOUT_SECONDS, known_contractwhole_contract
 from makima_gateway.auth.principal import CurrentPrincipal, Principal, request_for
 from makima_gateway.http.problems import invalid, unknown_contract
 from makima_gateway.http.responses import POSITION, READ_BEHIND, json_response
@@ -95,10 +95,7 @@ class WriteContext:
     async def contract(self, written: WriteResult, *, status: int = 200) -> Response:
         """A response with the contract at the version that this write made, also for a later repeat."""
         row = await self.contract_row(written)
-        enhanced = self.gateway.enhanced
-        view = views.contract(
-            row, self.gateway.latest_heartbeats.last_heartbeat(row.supervisor_task_id), enhanced=enhanced
-        )
+        view = await whole_contract(self.gateway, row)
         return json_response(view, written.headers, status=status, version=row.version)
 
     async def is_current(self, written: WriteResult) -> bool:

@@ -86,6 +86,7 @@ POLICY: Final[Mapping[str, Rule]] = {
     "GET /contracts": Rule(EVERYBODY, Scope.OWN),
     "POST /contracts/batch": _RUNS_THE_SYSTEM,
     "GET /contracts/dashboard": Rule(WATCHERS, Scope.OWN),
+    "GET /needs-you": Rule(WATCHERS, Scope.OWN),
     "WS /contracts/monitor": Rule(WATCHERS, Scope.OWN, streams=True),
     "GET /contracts/monitor/events": Rule(WATCHERS, Scope.OWN, streams=True),
     **{

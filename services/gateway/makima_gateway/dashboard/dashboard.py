@@ -47,7 +47,7 @@ class ResourceUsage:
 class Dashboard:
     """`phaseCounts` counts the contracts that have not ended by phase.
 
-    The lists hold the newest 100 contracts. A count of 0 is left out.
+    The lists hold 100 contracts: the newest stale ones, and those that wait longest for a person. A count of 0 is left out.
     """
 
     statusCounts: dict[str, int]  # noqa: N815

@@ -53,7 +53,7 @@ class WaitingOne:
 
 @dataclass(frozen=True, slots=True)
 class DashboardRows:
-    """The rows from which the dashboard is made. The lists have the newest contracts first."""
+    """The rows from which the dashboard is made: the newest stale contracts first, and what waits longest."""
 
     tallies: Sequence[Tally]
     agents: Sequence[AgentTally]

@@ -14,14 +14,15 @@ select id, name, last_activity_at from gateway.contracts
 where tenant = $1 and stale and ($2::text is null or owner_id = $2) order by created_position desc limit $3
 
 -- name: waiting
--- The newest contracts that wait for a person, each with its oldest open question.
+-- The contracts that wait for a person for longest, each with its oldest open question.
 select contracts.id, contracts.name, contracts.waiting_for, (
   select question from gateway.questions
   where questions.tenant = contracts.tenant and questions.contract_id = contracts.id and questions.status = 'open'
   order by asked_position limit 1
 ) as question
 from gateway.contracts
-where tenant = $1 and status = 'waiting_for_input' and ($2::text is null or owner_id = $2) order by created_position desc limit $3
+where tenant = $1 and status = 'waiting_for_input' and ($2::text is null or owner_id = $2)
+order by status_changed_at, created_position limit $3
 
 -- name: newest_monitor_events
 -- Newest first; of one owner's contracts, if $2 names an owner, among the last 10 000 events: without this

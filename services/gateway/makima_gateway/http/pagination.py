@@ -26,6 +26,7 @@ List = Literal[
     "agents",
     "dead-letters",
     "state",
+    "needs-you",
 ]
 
 

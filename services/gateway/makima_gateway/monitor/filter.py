@@ -29,7 +29,12 @@ class MonitorFilter(BaseModel):
     )
     statuses: frozenset[ContractStatus] | None = None  # only contracts in one of these; null or empty: all
     include_stale: bool = True  # also StaleDetected and StaleCleared
-    include_heartbeats: bool = False  # also the supervisors' heartbeats
+    include_heartbeats: bool = False  # also the heartbeats of supervisors and agents
+    # the heartbeats of these contracts, whatever the rest of the filter says
+    heartbeats_of: frozenset[Annotated[str, Field(pattern=ID_PATTERN)]] | None = Field(
+        default=None, max_length=200
+    )
+    rows: bool = False  # also `Rows`: the latest row of each contract that changed
     # replay the events after this position first; null: continue with new events
     since: int | None = Field(default=None, ge=0, lt=2**63)
     # the log's epoch that `since` is of; if the log has another one by now, the client gets a `reset`
@@ -56,9 +61,16 @@ class MonitorFilter(BaseModel):
 
     def matches_heartbeat(self, latest: LatestHeartbeat) -> bool:
         """True if the heartbeat is of a wanted contract; `statuses` does not apply."""
-        return latest.contract_id is not None and (
-            not self.contract_ids or latest.contract_id in self.contract_ids
-        )
+        if latest.contract_id is None:
+            return False
+        if self.heartbeats_of and latest.contract_id in self.heartbeats_of:
+            return True
+        return self.include_heartbeats and (not self.contract_ids or latest.contract_id in self.contract_ids)
+
+    @property
+    def heartbeats(self) -> bool:
+        """True if any are wanted."""
+        return self.include_heartbeats or bool(self.heartbeats_of)
 
     def _of_status(self, event: MonitorEvent) -> bool:
         assert self.statuses is not None
@@ -72,7 +84,7 @@ class MonitorFilterQuery(MonitorFilter):
         default=None, max_length=512, description="the token, for clients that cannot set a header"
     )
 
-    @field_validator("contract_ids", "statuses", mode="before")
+    @field_validator("contract_ids", "statuses", "heartbeats_of", mode="before")
     @classmethod
     def _separate(cls, given: list[str]) -> list[str]:
         return [part.strip() for text in given for part in text.split(",")]

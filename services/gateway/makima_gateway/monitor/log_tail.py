@@ -9,6 +9,7 @@ from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.projections.checkpoint import ReadModelPosition
 from makima_kernel.projections.projector import Projector
 
+from makima_gateway.monitor.row_board import RowBoard
 from makima_gateway.monitor.subscriptions import SubscriptionIndex
 from makima_gateway.read_model.queries import (
     MONITOR_PAGE_CHARACTERS,
@@ -30,8 +31,9 @@ class LogTail:
     so a slow one delays only itself.
     """
 
-    def __init__(self, queries: Queries, projector: Projector) -> None:
+    def __init__(self, queries: Queries, projector: Projector, board: RowBoard) -> None:
         self._queries = queries
+        self.board = board
         self._projector = projector
         self._recent: deque[MonitorEvent] = deque()
         self._characters = 0  # of the messages in _recent
@@ -108,12 +110,14 @@ class LogTail:
         characters = sum(len(event.message) for event in page)
         self._characters += characters
         self._forget()
-        self.position = (
+        reached = (
             page[-1].position
             if len(page) == MONITOR_PAGE_EVENTS or characters >= MONITOR_PAGE_CHARACTERS
             else shown.position
         )
-        self.subscriptions.notify((event.position, event.contract_id) for event in page)
+        touched = await self.board.advance(self.position, reached)
+        self.position = reached
+        self.subscriptions.notify(touched or ((event.position, event.contract_id) for event in page))
 
     def _forget(self) -> None:
         """Drop the oldest cached events while there are too many or their messages are too long together."""
@@ -144,6 +148,7 @@ class LogTail:
         self._characters = 0
         self.epoch = str(shown.epoch)
         self.position = self._complete_after = shown.position
+        self.board.begin_at(shown.position)
 
 
 def _page(events: list[MonitorEvent]) -> list[MonitorEvent]:

@@ -7,6 +7,8 @@ from makima_kernel.event_log.log import Log
 from makima_gateway.auth.ownership import Owners
 from makima_gateway.auth.tokens import Tokens
 from makima_gateway.monitor.log_tail import LogTail
+from makima_gateway.monitor.names import Names
+from makima_gateway.monitor.pulse import Pulse
 from makima_gateway.monitor.stale_reminders import StaleReminders
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.queries import Queries
@@ -23,4 +25,6 @@ class Monitor:
     queries: Queries
     owners: Owners
     tokens: Tokens
+    names: Names
+    pulse: Pulse
     enhanced: bool  # the feature flag `enhanced_contract_status`; off: clients get the legacy statuses

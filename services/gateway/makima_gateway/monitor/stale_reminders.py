@@ -11,10 +11,13 @@ from typing import Final
 
 import orjson
 from faststream.nats import NatsMessage
+from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.times import rfc3339
 from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass as checked
+
+from makima_gateway.monitor.names import Names
 
 MAX_RECENT_REMINDERS: Final = 1000  # reminders kept for subscribers
 
@@ -50,8 +53,8 @@ async def decode(message: NatsMessage) -> StaleMessage:
 class StaleReminders:
     """The newest reminders; `on_news` is called after each."""
 
-    def __init__(self, on_news: Callable[[], None]) -> None:
-        self._on_reminder = on_news
+    def __init__(self, on_news: Callable[[], None], names: Names) -> None:
+        self._on_reminder, self._names = on_news, names
         self._latest: deque[Reminder] = deque(maxlen=MAX_RECENT_REMINDERS)
         self.tick = 0  # of the newest reminder
 
@@ -61,11 +64,13 @@ class StaleReminders:
 
     async def remind(self, stale: StaleMessage) -> None:
         """A contract is still stale."""
+        name = await self._name(stale)
         self.tick += 1
         message = {
             "type": "StaleDetected",
             "timestamp": rfc3339(datetime.now(UTC)),
             "contract_id": stale.contract_id,
+            "name": name,
             "last_activity": rfc3339(stale.last_activity),
             "stale_duration": stale.stale_duration,
         }
@@ -73,3 +78,9 @@ class StaleReminders:
             Reminder(self.tick, stale.tenant, stale.contract_id, orjson.dumps(message).decode())
         )
         self._on_reminder()
+
+    async def _name(self, stale: StaleMessage) -> str | None:
+        try:
+            return await self._names.of(stale.tenant, stale.contract_id)
+        except DATABASE_UNAVAILABLE:
+            return None  # the reminder is not worth a wait

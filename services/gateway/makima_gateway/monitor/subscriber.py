@@ -9,11 +9,13 @@ import orjson
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.telemetry import metrics
 from makima_schemas.contract.model import ContractStatus
+from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from makima_schemas.times import rfc3339
 
 from makima_gateway.auth.principal import Principal
 from makima_gateway.monitor.filter import MonitorFilter
 from makima_gateway.monitor.monitor import Monitor
+from makima_gateway.monitor.row_stream import RowStream
 from makima_gateway.monitor.subscriptions import Subscription
 from makima_gateway.monitor.transport import Transport
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeat
@@ -47,6 +49,7 @@ class Subscriber:
         )
         self._reminders, self._queries = monitor.reminders, monitor.queries
         self._owners, self._tokens = monitor.owners, monitor.tokens
+        self._names, self._pulse = monitor.names, monitor.pulse
         self._enhanced = monitor.enhanced
         self._place_known = place_known
         self._principal = principal
@@ -59,11 +62,15 @@ class Subscriber:
         self._subscription = Subscription()  # wakes this subscriber
         # `_cursor`: the last position that was sent or did not match the filter. `_heartbeat_cursor`,
         # `_reminder_cursor`: the last ticks of LatestHeartbeats and StaleReminders that were handled.
-        # `_generation`: the log tail's generation that `_cursor` belongs to, and `_epoch` that log's.
+        # `_tick`: the last tick of the Pulse that was told. `_generation`: the log tail's generation that `_cursor` belongs to, and `_epoch` that log's.
         self._cursor = self._heartbeat_cursor = self._reminder_cursor = self._generation = 0
+        self._tick = monitor.pulse.tick
         self._epoch = ""
         # False: `_cursor` is behind the cache, and the client got `lagging` or asked for it with `since`
         self._caught_up = True
+        self._rows = RowStream(
+            monitor.log_tail.board, monitor.log, monitor.queries, self._may_see, self._subscription.wake
+        )
         self.revoked = False  # True: the client's token was revoked
         self._log_tail.subscriptions.subscribe(self._subscription, None)
         if wanted is not None:
@@ -79,14 +86,16 @@ class Subscriber:
         self._log_tail.subscriptions.subscribe(self._subscription, wanted.contract_ids or None)
         (
             self._latest_heartbeats.waiters.add
-            if wanted.include_heartbeats
+            if wanted.heartbeats
             else self._latest_heartbeats.waiters.remove
         )(self._subscription.wake)
+        self._rows.want(wanted.rows)
         self._filter_received.set()
         self._subscription.wake.set()
 
     def leave(self) -> None:
         """Remove this subscriber from everything that wakes it."""
+        self._rows.want(False)
         self._log_tail.subscriptions.unsubscribe(self._subscription)
         self._latest_heartbeats.waiters.remove(self._subscription.wake)
 
@@ -107,6 +116,7 @@ class Subscriber:
         await self._log_tail.started.wait()
         self._cursor, self._heartbeat_cursor = self._log_tail.position, self._latest_heartbeats.tick
         self._generation, self._epoch = self._log_tail.generation, self._log_tail.epoch
+        self._rows.move_to(self._cursor)
         self._reminder_cursor = self._reminders.tick
         # A hello before a replay carries no position to resume at: if the connection ends now, the client
         # must ask for the replay again instead of skipping it.
@@ -139,7 +149,8 @@ class Subscriber:
         self._cursor = max(self._cursor, passed_over)
 
     async def _send_next(self) -> bool:
-        """Send new heartbeats and reminders, and the next page of events; False: there was nothing new."""
+        """Send new heartbeats, reminders and rows, and the next page of events; False: there was nothing new."""
+        await self._send_tick()
         if self._generation != self._log_tail.generation:
             await self._reset("the log was replaced by another one")
         if self._rewind is not None:
@@ -160,8 +171,20 @@ class Subscriber:
             self._cursor = event.position
             if self._rewind is not None:  # a new filter with `since` arrived while this page was sent
                 break
+        if not events:
+            await self._send_rows()
         await asyncio.sleep(0)  # a send does not yield to the event loop while the client's buffer has room
         return heartbeats_sent or reminders_sent or bool(events) or self._rewind is not None
+
+    async def _send_tick(self) -> None:
+        """Say once a second that this connection lives, and how far behind the log the client is."""
+        if self._tick != self._pulse.tick:
+            self._tick = self._pulse.tick
+            await self._transport.send("Tick", self._pulse.message(self._cursor), None)
+
+    async def _send_rows(self) -> None:
+        async for message in self._rows.messages(self._principal.tenant, self._filter, self._cursor):
+            await self._transport.send("Rows", message, None)
 
     async def _next_events(self) -> list[MonitorEvent]:
         """The next page of events after the cursor, from the log tail's cache or else from the database.
@@ -184,18 +207,17 @@ class Subscriber:
     async def _send_heartbeats(self) -> bool:
         """Send the heartbeat states that changed since the last call; False: none did."""
         upto = self._latest_heartbeats.tick
-        pending = (
-            self._latest_heartbeats.since(self._heartbeat_cursor) if self._filter.include_heartbeats else ()
-        )
+        pending = self._latest_heartbeats.since(self._heartbeat_cursor) if self._filter.heartbeats else ()
         self._heartbeat_cursor = upto
         for sender in pending:
             latest = self._latest_heartbeats.latest(*sender)
-            if latest is None or latest.tick > upto or not self._filter.include_heartbeats:
+            if latest is None or latest.tick > upto or not self._filter.heartbeats:
                 continue  # evicted, or replaced by a newer state meanwhile, which the next call sends
             if self._filter.matches_heartbeat(latest) and await self._may_see(
                 latest.tenant, latest.contract_id
             ):
-                await self._send(_heartbeat(latest))
+                name = await self._names.of(latest.tenant, latest.contract_id)
+                await self._send(_heartbeat(latest, name))
         return bool(pending)
 
     async def _send_stale_reminders(self) -> bool:
@@ -238,6 +260,7 @@ class Subscriber:
             await self._reset(f"position {since} is ahead of the log")
         else:
             self._cursor, self._caught_up = since, False
+            self._rows.move_to(since)
 
     async def _reset(self, reason: str) -> None:
         """Let the client read its state again, as its position is not valid in this log; continue at the
@@ -245,6 +268,7 @@ class Subscriber:
         """
         self._generation, self._epoch = self._log_tail.generation, self._log_tail.epoch
         self._cursor, self._caught_up = self._log_tail.position, True
+        self._rows.move_to(self._cursor)
         await self._send(
             {"type": "reset", "reason": reason, "epoch": self._epoch, "position": self._cursor}, self._cursor
         )
@@ -258,12 +282,17 @@ class Subscriber:
         return f"{self._epoch}:{position}"
 
 
-def _heartbeat(latest: LatestHeartbeat) -> dict[str, object]:
+def _heartbeat(latest: LatestHeartbeat, name: str | None) -> dict[str, object]:
     heartbeat = latest.heartbeat
+    role = SUPERVISOR_ROLE if latest.kind == "supervisor" else latest.sender_id.partition(":")[2]
     return {
         "type": "Heartbeat",
         "timestamp": None if latest.at is None else rfc3339(latest.at),
         "contract_id": latest.contract_id,
+        "name": name,
+        "role": role,
+        "daemon_id": heartbeat.get("daemon_id"),
+        "connection_id": heartbeat.get("connection_id"),
         "state": heartbeat.get("state"),
         "activity": heartbeat.get("activity"),
         "progress": heartbeat.get("progress"),

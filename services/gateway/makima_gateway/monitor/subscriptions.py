@@ -56,6 +56,9 @@ class SubscriptionIndex:
                 if not self._of[contract_id]:
                     del self._of[contract_id]
 
+    def __len__(self) -> int:
+        return len(self._all)
+
     def notify(self, page: Iterable[tuple[int, str]]) -> None:
         """Wake the subscriptions that match a page of events: (position, contract id), in order.
 

@@ -58,7 +58,7 @@ def fold(rows: Rows, recorded: Recorded, event: Event) -> None:
     """Apply `event` to `rows`, in place, and add its monitor event, if it has one."""
     key = contract_of(recorded, event)
     contract = None if key is None else rows.contracts.get(key)
-    before = None if contract is None else contract.status
+    before, name = (None, None) if contract is None else (contract.status, contract.name)
     if key is not None and type(event) in CONTRACT_EVENTS:
         _fold_contract(rows, key, recorded, cast("ContractEvent", event))
     elif isinstance(event, sender_fold.Foreign):
@@ -74,6 +74,7 @@ def fold(rows: Rows, recorded: Recorded, event: Event) -> None:
         None if key is None else key[1],
         before,
         None if contract is None else contract.status,
+        name=name if contract is None else contract.name,
     )
     if monitor_row is not None:
         rows.monitor_events.append(monitor_row)

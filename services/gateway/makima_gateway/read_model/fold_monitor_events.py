@@ -9,6 +9,7 @@ from makima_schemas.codec import Event
 from makima_schemas.contract.events import (
     DeliverableCompleted,
     PhaseChanged,
+    QuestionAnswered,
     QuestionAsked,
     TaskCompleted,
     TaskFailed,
@@ -34,6 +35,7 @@ WITH_MESSAGE: Final[frozenset[type]] = frozenset(
         TaskFailed,
         DeliverableCompleted,
         QuestionAsked,
+        QuestionAnswered,
         AgentJoined,
         AgentStatusChanged,
         AgentLeft,
@@ -48,24 +50,34 @@ def monitor_event(
     contract_id: str | None,
     before: ContractStatus | None,
     after: ContractStatus | None,
+    *,
+    name: str | None,
 ) -> MonitorRow | None:
     """The monitor message of an event; None if it has none.
 
     An event that changes the contract's status becomes StatusChanged, whatever its type. `before` and `after`
-    are the statuses around the event (null: the contract did not exist yet, or is deleted).
+    are the statuses around the event (null: the contract did not exist yet, or is deleted); `name` is the
+    contract's, also of one that the event deletes.
     """
     if contract_id is None:
         return None
     if before is not after:
         kind, members = (
             "StatusChanged",
-            {"old_status": before, "new_status": after, "reason": getattr(event, "reason", None)},
+            {
+                "old_status": before,
+                "new_status": after,
+                "reason": getattr(event, "reason", None),
+                "waiting_for": getattr(event, "waiting_for", None)
+                if after is ContractStatus.WAITING_FOR_INPUT
+                else None,
+            },
         )
     elif type(event) in WITH_MESSAGE and (content := _message(recorded, event)) is not None:
         kind, members = content
     else:
         return None
-    members["contract_id"] = contract_id
+    members["contract_id"], members["name"] = contract_id, name
     message = f'{{"type":"{kind}","position":{recorded.position},"timestamp":"{_stamp(recorded.recorded_at)}",{orjson.dumps(members).decode()[1:]}'
     return MonitorRow(recorded.position, recorded.tenant, contract_id, before, after, kind, message)
 
@@ -91,6 +103,8 @@ def _message(recorded: Recorded, event: Event) -> tuple[str, dict[str, object]] 
             return "TaskCompleted", {"task_id": task_id, "task_name": name, "success": False}
         case QuestionAsked(question_id=question_id, question=question, question_type=kind):
             return "QuestionAsked", {"question_id": question_id, "question": question, "question_type": kind}
+        case QuestionAnswered(question_id=question_id):
+            return "QuestionAnswered", {"question_id": question_id}
         case AgentJoined() | AgentStatusChanged() | AgentLeft():
             change = step(event)
             members = {"old_status": change.old, "new_status": change.new, "trigger": change.trigger}

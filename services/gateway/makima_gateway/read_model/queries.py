@@ -1,8 +1,8 @@
 """Queries of the read model's tables."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Generic, TypeVar, cast
 
@@ -137,6 +137,28 @@ class Queries:
             timeout=search_seconds,
         )
         return _measured(contract_row, cast("Sequence[Record]", found))
+
+    async def contracts_of(self, tenant: str, contract_ids: Sequence[str]) -> list[ContractRow]:
+        """Those of the contracts that exist; without their descriptions."""
+        return [contract_row(each) for each in await self._all("contracts_of", tenant, list(contract_ids))]
+
+    async def supervisors_of(self, tenant: str, rows: Iterable[ContractRow]) -> dict[str, SupervisorRow]:
+        """The supervisors that drive these contracts, by task id."""
+        task_ids = [row.supervisor_task_id for row in rows if row.supervisor_task_id is not None]
+        if not task_ids:
+            return {}
+        found = [supervisor_row(each) for each in await self._all("supervisors_by_task", tenant, task_ids)]
+        return {row.task_id: row for row in found}
+
+    async def names(self, tenant: str, contract_ids: Sequence[str]) -> dict[str, str]:
+        """The names of those of the contracts that exist, by id."""
+        found = await self._all("names", tenant, list(contract_ids))
+        return {cast("str", each["id"]): cast("str", each["name"]) for each in found}
+
+    async def changed_since(self, tenant: str, moment: datetime) -> list[str]:
+        """The contracts with an event of their own, of their supervisor or of an agent since then."""
+        found = await self._all("changed_since", tenant, moment)
+        return [cast("str", each["id"]) for each in found]
 
     async def task(self, tenant: str, contract_id: str, task_id: str) -> TaskRow | None:
         record = await self._one("task", tenant, contract_id, task_id)

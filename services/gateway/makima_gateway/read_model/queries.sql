@@ -41,6 +41,28 @@ from (
 ) as measured
 where bytes_before < $12 order by created_position desc
 
+-- name: contracts_of
+-- Those of the contracts $2 that exist, without descriptions.
+select
+  tenant, id, name, '' as description, contract_type, owner_id, status, phase, phases, deliverables, version, phase_guard,
+  auto_complete_enabled, stale_after_seconds, tasks_total, tasks_pending, tasks_claimed, tasks_running, tasks_completed, tasks_failed,
+  waiting_for, validated, blocked_reason, failure_reason, stale, supervisor_task_id, supervisor_alive, created_at, updated_at,
+  status_changed_at, last_activity_at, completion_detected_at, created_position, validation_reason, ever_active, daemon_id,
+  restoring_task_id, restoring_daemon_id, restoring_connection_id
+from gateway.contracts where tenant = $1 and id = any ($2::text[])
+
+-- name: supervisors_by_task
+select * from gateway.supervisors where tenant = $1 and task_id = any ($2::text[])
+
+-- name: names
+select id, name from gateway.contracts where tenant = $1 and id = any ($2::text[])
+
+-- name: changed_since
+-- Reads all contracts, supervisors and agents of the tenant: for a client that comes back after a while.
+select id from gateway.contracts where tenant = $1 and updated_at >= $2
+union select contract_id from gateway.supervisors where tenant = $1 and changed_at >= $2
+union select contract_id from gateway.agents where tenant = $1 and since >= $2
+
 -- name: task
 select * from gateway.tasks where tenant = $1 and contract_id = $2 and id = $3
 

@@ -16,10 +16,11 @@ Message = dict[str, object]
 
 
 class Socket:
-    """A client that keeps what it was told."""
+    """A client that keeps what it was told, and passes over ticks unless it wants them."""
 
-    def __init__(self, connection: ClientConnection) -> None:
+    def __init__(self, connection: ClientConnection, *, ticks: bool = False) -> None:
         self.connection = connection
+        self._ticks = ticks
         self.received: list[Message] = []
 
     async def ask(self, **filters: object) -> None:
@@ -28,6 +29,8 @@ class Socket:
     async def next(self, timeout: float = PATIENCE) -> Message:
         async with asyncio.timeout(timeout):
             message = cast("Message", orjson.loads(await self.connection.recv()))
+            while message["type"] == "Tick" and not self._ticks:
+                message = cast("Message", orjson.loads(await self.connection.recv()))
         self.received.append(message)
         return message
 
@@ -40,10 +43,12 @@ class Socket:
 
 
 @asynccontextmanager
-async def watching(gateways: Gateways, replica: int = 0, **filters: object) -> AsyncGenerator[Socket]:
+async def watching(
+    gateways: Gateways, replica: int = 0, *, ticks: bool = False, **filters: object
+) -> AsyncGenerator[Socket]:
     """A socket after its hello, and its filter."""
     async with connect(gateways.sockets[replica]) as connection:
-        client = Socket(connection)
+        client = Socket(connection, ticks=ticks)
         hello = await client.next()
         assert hello["type"] == "hello"
         if filters:

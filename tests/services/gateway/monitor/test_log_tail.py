@@ -3,6 +3,8 @@
 import asyncpg
 import httpx
 from makima_gateway.monitor.log_tail import LogTail
+from makima_gateway.monitor.row_board import RowBoard
+from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.projection import ReadModel
 from makima_gateway.read_model.queries import Queries
 from makima_kernel.projections.projector import Projector
@@ -19,7 +21,9 @@ async def test_a_replica_that_remembers_a_position_of_before_a_restore_misses_no
     contract = str((await created(http))["id"])
     standby = Projector(ReadModel(), pool, gateways.log, nats, owner="standby")
     standby.position = 50
-    hub = LogTail(Queries(pool), standby)
+    queries = Queries(pool)
+    board = RowBoard(queries, gateways.log, LatestHeartbeats(), enhanced=True)
+    hub = LogTail(queries, standby, board)
     async with running(hub.run()):
         await hub.started.wait()
         begun = hub.position

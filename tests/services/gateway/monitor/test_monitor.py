@@ -40,9 +40,17 @@ async def test_a_socket_is_told_what_happens_as_it_happens(
         last = await position(http, contract, "pause", reason="lunch")
         told = await client.until(last)
     assert all(
-        message.pop("contract_id") == contract and str(message.pop("timestamp")).endswith("Z")
+        message.pop("contract_id") == contract
+        and message.pop("name") == "a contract"
+        and str(message.pop("timestamp")).endswith("Z")
         for message in told
     )
+    assert [message.pop("waiting_for") for message in told if message["type"] == "StatusChanged"] == [
+        None,
+        None,
+        "question",
+        None,
+    ]
     assert told == [
         {"type": "StatusChanged", "position": 1, "old_status": None, "new_status": "created", "reason": None},
         {
@@ -92,6 +100,7 @@ async def test_what_other_services_find_is_told_too(gateways: Gateways, http: ht
         ]  # its creation may be told only now
     for message in told:
         message.pop("timestamp")
+        assert message.pop("name") == "a contract"
     assert told == [
         {"type": "SupervisorStateChanged", "position": 2, "contract_id": contract, "supervisor_task_id": "s1", "old_state": None, "new_state": "working"},
         {"type": "StaleDetected", "position": 3, "contract_id": contract, "last_activity": "2026-01-31T10:30:00.000000Z", "stale_duration": 1801.5},

@@ -28,7 +28,8 @@ def told(category: Category, name: str, after: ContractStatus) -> dict[str, obje
     recorded = Recorded(
         7, "default", stream_name(category, "s1"), 3, uuid4(), uuid4(), name, schema, data, {}, AT
     )
-    row = monitor_event(recorded, decode(name, schema, data), CONTRACT, ContractStatus.ACTIVE, after)
+    event = decode(name, schema, data)
+    row = monitor_event(recorded, event, CONTRACT, ContractStatus.ACTIVE, after, name="Add login")
     return None if row is None else cast("dict[str, object]", orjson.loads(row.message))
 
 

@@ -56,6 +56,9 @@ class Reader:
                 elif "data" in fields:
                     data = cast("dict[str, object]", orjson.loads(fields["data"]))
                     assert data["type"] == fields["event"]
+                    if data["type"] == "Tick":
+                        fields.clear()
+                        continue
                     return Said(fields["event"], fields.get("id"), data)
                 else:
                     self.retry = fields.get("retry", self.retry)

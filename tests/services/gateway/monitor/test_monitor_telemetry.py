@@ -31,7 +31,7 @@ async def test_heartbeats_come_when_they_are_asked_for(
         await nats.publish(subjects.state("supervisor", "s1"), orjson.dumps(state))
         assert await client.next() == {
             "type": "Heartbeat", "timestamp": "2026-01-31T10:30:00.000000Z", "contract_id": contract, "state": "working",
-            "activity": "thinking", "progress": 40,
+            "activity": "thinking", "progress": 40, "name": "a contract", "role": "supervisor", "daemon_id": None, "connection_id": None,
         }  # fmt: skip
 
 
@@ -53,7 +53,7 @@ async def test_reminders_of_stale_contracts_come_without_a_position(
         told = await client.next()
         assert str(told.pop("timestamp")).endswith("Z")
         assert told == {
-            "type": "StaleDetected", "contract_id": one, "last_activity": "2026-01-31T10:30:00.000000Z", "stale_duration": 1801.5,
+            "type": "StaleDetected", "contract_id": one, "name": "a contract", "last_activity": "2026-01-31T10:30:00.000000Z", "stale_duration": 1801.5,
         }  # fmt: skip
         for status, hidden, heard in (("created", one, two), ("active", two, one)):
             await client.ask(statuses=[status])

@@ -12,7 +12,7 @@ from makima_schemas.refusal import Member
 
 from makima_gateway.api import serializers
 from makima_gateway.api.export import Export
-from makima_gateway.api.openapi import agent_examples, state_examples, system_examples
+from makima_gateway.api.openapi import agent_examples, page_examples, state_examples, system_examples
 from makima_gateway.api.schemas import contracts as shapes
 from makima_gateway.api.schemas.phases import AutoCompleteSummary, CompletionCheck, PhaseReadiness, PhaseTrial
 from makima_gateway.api.schemas.questions import Message, MessagePage, Question, QuestionPage
@@ -31,6 +31,7 @@ from makima_gateway.batch.schemas import BatchAnswer, BatchError
 from makima_gateway.dashboard.dashboard import Dashboard, ResourceUsage, StaleContract, WaitingContract
 from makima_gateway.diagnosis.contract_facts import Evidence
 from makima_gateway.diagnosis.rules import Health, Reason
+from makima_gateway.read_model.contract_rows import ContractSupervisor, Row, RowSupervisor, TaskCounts
 
 _AT: Final = datetime(2026, 1, 31, 10, 30, tzinfo=UTC)
 _NOW: Final = datetime(2026, 1, 31, 11, 5, tzinfo=UTC)
@@ -48,9 +49,16 @@ _CONTRACT: Final = shapes.Contract(
         shapes.Deliverable("plan", "plan-document", "Plan document", True, "2026-01-31T11:05:00.000000Z"),
         shapes.Deliverable("execute", "pull-request", "Pull request", False, None),
     ],
-    tasks=shapes.TaskCounts(total=2, pending=1, claimed=0, running=1, completed=0, failed=0), waiting_for=None, blocked_reason=None,
+    tasks=TaskCounts(total=2, pending=1, claimed=0, running=1, completed=0, failed=0), waiting_for=None, blocked_reason=None,
     failure_reason=None, stale=False, created_at=_AT, updated_at=_NOW, status_changed_at=_AT, last_activity_at=_NOW,
-    completion_detected_at=None,
+    completion_detected_at=None, progress_at=_NOW,
+    supervisor=ContractSupervisor(_TASK_ID, "daemon-1", "working", True, False, _NOW, 40, "runs the tests"),
+    next_gate=["1 of 2 tasks"],
+)  # fmt: skip
+_ROW: Final = Row(
+    id=_CONTRACT_ID, name="Add login", status=ContractStatus.ACTIVE, phase="plan", phase_index=0, phase_count=2, version=3,
+    waiting_for=None, reason=None, stale=False, tasks=_CONTRACT.tasks, progress_at=_NOW,
+    supervisor=RowSupervisor(alive=True, stuck=False, last_heartbeat_at=_NOW),
 )  # fmt: skip
 _TASK: Final = Task(
     _TASK_ID,
@@ -96,6 +104,7 @@ EXAMPLES: Final[Mapping[str, object]] = {
     **system_examples.EXAMPLES,
     "Contract": _CONTRACT,
     "ContractPage": shapes.ContractPage([serializers.listed(_CONTRACT)], "WyJjb250cmFjdHMiLDQyXQ"),
+    "RowPage": shapes.RowPage([_ROW], None),
     "Task": _TASK,
     "TaskPage": TaskPage([_TASK], None),
     "Question": _QUESTION,
@@ -194,6 +203,7 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "NewAnswer": {"answer": "A"},
     "NewMessage": {"role": "builder", "content": "The form is done."},
     **agent_examples.EXAMPLES,
+    **page_examples.EXAMPLES,
     **state_examples.EXAMPLES,
     "DaemonHeartbeatRequest": {"hostname": "worker-7", "agents": ["builder"], "worktrees": 2, "capacity": 6},
 }

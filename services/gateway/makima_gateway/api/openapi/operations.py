@@ -28,6 +28,7 @@ class Operation:
 OPERATIONS: Final[Mapping[str, Operation]] = {
     "monitor_events": Operation("Receive events as they happen", FLAGGED),
     "show_dashboard": Operation("Show the dashboard", FLAGGED, "Its members are in camelCase, unlike those of all other responses."),
+    "needs_you": Operation("List what waits for a person", description="Of all contracts, longest waiting first."),
     "run_batch": Operation("Run one operation on many contracts", FLAGGED, "Administrators only."),
     "create_contract": Operation(
         "Create a contract",

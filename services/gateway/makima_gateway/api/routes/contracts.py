@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query
 from makima_schemas.contract.commands import CreateContract, DeleteContract
@@ -16,7 +16,8 @@ from makima_gateway.api import serializers as views
 from makima_gateway.api.as_it_was import contract_as_it_was
 from makima_gateway.api.changes import Conditional
 from makima_gateway.api.reads import ContractId, ReadContext, Reading
-from makima_gateway.api.schemas.contracts import Contract, ContractPage, NewContract
+from makima_gateway.api.schemas.contracts import Contract, ContractPage, NewContract, RowPage
+from makima_gateway.api.whole_contract import next_gate, whole_contract
 from makima_gateway.api.writes import WriteContext, Writing
 from makima_gateway.http import pagination as cursors
 from makima_gateway.http.bodies import Text
@@ -74,6 +75,10 @@ class ListQuery(BaseModel):
         ]
         | None
     ) = None
+    view: (
+        Annotated[Literal["row"], Field(description="`row`: short rows, as the monitor's `Rows` has them")]
+        | None
+    ) = None
     limit: Annotated[int, Field(ge=1, le=500)] = 50
     cursor: Annotated[str, Field(max_length=500)] | None = None
 
@@ -96,7 +101,7 @@ async def create_contract(body: NewContract, write: Writing) -> Response:
     return await write.contract(written, status=201)
 
 
-@router.get("/contracts", response_model=ContractPage)
+@router.get("/contracts", response_model=ContractPage | RowPage)
 async def list_contracts(query: Annotated[ListQuery, Query()], read: Reading) -> Response:
     wanted = Filter(
         status=_meant(query.status, enhanced=read.gateway.enhanced),
@@ -108,13 +113,19 @@ async def list_contracts(query: Annotated[ListQuery, Query()], read: Reading) ->
     )
     before = cursors.position("contracts", query.cursor)
     found = await _found(read, wanted, before, query.limit + 1)
+    supervisors = await read.gateway.queries.supervisors_of(read.principal.tenant, found.rows)
+
+    def view(row: ContractRow) -> object:
+        supervisor = supervisors.get(row.supervisor_task_id or "")
+        return read.row(row, supervisor) if query.view else views.listed(read.view(row, supervisor))
+
     return read.answer(
         cursors.page(
             found.rows,
             query.limit,
             "contracts",
             lambda row: row.created_position,
-            lambda row: views.listed(read.view(row)),
+            view,
             cut=found.cut,
         )
     )
@@ -139,12 +150,14 @@ async def show_contract(
     requests that wait.
     """
     if at is not None:
-        row = (await contract_as_it_was(read, contract_id, at))[0]
-        return read.answer(views.contract(row, enhanced=read.gateway.enhanced), version=row.version)
+        row, then = await contract_as_it_was(read, contract_id, at)
+        gate = next_gate(row, then.tasks.values())
+        view = views.contract(row, next_gate=gate, enhanced=read.gateway.enhanced)
+        return read.answer(view, version=row.version)
     row = await conditional.contract(contract_id)
     if conditional.is_known(row):
         return conditional.not_modified(row)
-    return read.answer(read.view(row), version=row.version)
+    return read.answer(await whole_contract(read.gateway, row), version=row.version)
 
 
 @router.delete("/contracts/{contract_id}", status_code=204)

@@ -11,6 +11,7 @@ from makima_schemas.contract.model import ContractStatus, Seconds, WaitingFor
 from makima_schemas.contract.new_phases import NewPhases
 
 from makima_gateway.http.bodies import Body, Flag, Text, Title, Version
+from makima_gateway.read_model.contract_rows import ContractSupervisor, Row, TaskCounts
 from makima_gateway.read_model.legacy_status import LegacyStatus
 
 
@@ -21,18 +22,6 @@ class Deliverable:
     name: str
     completed: bool
     completed_at: str | None  # RFC 3339
-
-
-@dataclass(frozen=True, slots=True)
-class TaskCounts:
-    """Tasks of the contract by status. The supervisor task is not counted: it drives the contract."""
-
-    total: int
-    pending: int
-    claimed: int
-    running: int
-    completed: int
-    failed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +51,27 @@ class ListedContract:
     status_changed_at: datetime
     last_activity_at: datetime  # of the last event or heartbeat that counts as activity (domain.md, Activity)
     completion_detected_at: datetime | None
+    # when anything changed: its last event, or its supervisor's last progress; heartbeats do not count
+    progress_at: datetime
+    supervisor: ContractSupervisor | None  # that drives it; null: none was ever heard
 
 
 @dataclass(frozen=True, slots=True)
 class Contract(ListedContract):
     description: str
+    # what the phase's gate still needs, e.g. `["plan-document", "1 of 2 tasks"]`; empty: nothing
+    next_gate: list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class ContractPage:
     items: list[ListedContract]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowPage:
+    items: list[Row]
     next_cursor: str | None
 
 

@@ -1,0 +1,2 @@
+-- Open questions are found by contract.
+drop index questions_open;
