@@ -41,6 +41,73 @@ from (
 ) as measured
 where bytes_before < $12 order by created_position desc
 
+-- name: contracts_sorted
+-- As `contracts`, in the order $11, behind the keys ($12, $13, $14). All contracts that match are looked at: at 10 000, in some 20 ms. `needs`:
+-- what waits for a person first, then what failed or is stale, then what is at work, each by how long it is so; `progress_at`: moved longest
+-- ago first, as far as the log says; `created_at`: newest first.
+with matching as (
+  select contracts.tenant, contracts.id, contracts.created_position,
+    case $11
+      when 'needs' then
+        1e12 * (case status when 'waiting_for_input' then 0 when 'blocked' then 1 when 'failed' then 2 when 'archived' then 7
+          when 'completed' then 6 when 'paused' then 5 when 'created' then 5 else (case when stale then 3 else 4 end) end)
+        + extract(epoch from status_changed_at)
+      when 'progress_at' then extract(epoch from greatest(updated_at, supervisors.progress_at))
+      when 'created_at' then -contracts.created_position::numeric
+      else 0
+    end as number,
+    case $11 when 'name' then lower(name) else '' end as word
+  from gateway.contracts
+  left join gateway.supervisors on supervisors.tenant = contracts.tenant and supervisors.task_id = contracts.supervisor_task_id
+  where contracts.tenant = $1
+  and ($2::text[] is null or status = any ($2))
+  and ($3::text is null or contracts.phase = $3)
+  and ($4::boolean is null or (status = 'waiting_for_input') = $4)
+  and ($5::boolean is null or $6::interval is not null or stale = $5)
+  and ($6::interval is null or coalesce($5, true) = (
+  status in ('active', 'waiting_for_input', 'completing') and not supervisor_alive and last_activity_at <= clock_timestamp() - $6
+  ))
+  and ($7::text is null or name ilike $7 or left(description, $10) ilike $7)
+    and ($8::text is null or owner_id = $8)
+    and ($9::text is null or contracts.daemon_id = $9)
+), page as (
+  select * from matching
+  where $12::numeric is null or (number, word, created_position) > ($12, $13::text, $14::bigint)
+  order by number, word, created_position limit $15
+)
+select
+  contracts.tenant, contracts.id, contracts.name, '' as description, contracts.contract_type, contracts.owner_id,
+  contracts.status, contracts.phase, contracts.phases, contracts.deliverables, contracts.version, contracts.phase_guard,
+  contracts.auto_complete_enabled, contracts.stale_after_seconds, contracts.tasks_total, contracts.tasks_pending,
+  contracts.tasks_claimed, contracts.tasks_running, contracts.tasks_completed, contracts.tasks_failed, contracts.waiting_for,
+  contracts.validated, contracts.blocked_reason, contracts.failure_reason, contracts.stale, contracts.supervisor_task_id,
+  contracts.supervisor_alive, contracts.created_at, contracts.updated_at, contracts.status_changed_at, contracts.last_activity_at,
+  contracts.completion_detected_at, contracts.created_position, contracts.validation_reason, contracts.ever_active,
+  contracts.daemon_id, contracts.restoring_task_id, contracts.restoring_daemon_id, contracts.restoring_connection_id,
+  page.number, page.word
+from page join gateway.contracts on contracts.tenant = page.tenant and contracts.id = page.id
+order by page.number, page.word, page.created_position
+
+-- name: contracts_count
+-- How many match; the filters are those of `contracts`.
+select count(*) from gateway.contracts
+where tenant = $1
+  and ($2::text[] is null or status = any ($2))
+  and ($3::text is null or phase = $3)
+  and ($4::boolean is null or (status = 'waiting_for_input') = $4)
+  and ($5::boolean is null or $6::interval is not null or stale = $5)
+  and ($6::interval is null or coalesce($5, true) = (
+  status in ('active', 'waiting_for_input', 'completing') and not supervisor_alive and last_activity_at <= clock_timestamp() - $6
+  ))
+  and ($7::text is null or name ilike $7 or left(description, $10) ilike $7)
+  and ($8::text is null or owner_id = $8)
+  and ($9::text is null or daemon_id = $9)
+
+-- name: contracts_tallied
+-- How many match, where nothing but status and phase is asked for: counted already.
+select coalesce(sum(contracts), 0)::bigint from gateway.tallies
+where tenant = $1 and ($2::text[] is null or status = any ($2)) and ($3::text is null or phase = $3) and ($4::text is null or owner_id = $4)
+
 -- name: contracts_of
 -- Those of the contracts $2 that exist, without descriptions.
 select

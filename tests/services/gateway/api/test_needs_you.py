@@ -1,11 +1,13 @@
 """What waits for a person: longest waiting first, each with the request that ends the wait."""
 
 from typing import cast
+from uuid import uuid4
 
 import httpx
 from makima_schemas.agent import AgentJoined, AgentStatus, AgentStatusChanged
+from makima_schemas.commands import Request
 
-from tests.services.gateway.harness import Gateways, act, body, created, items, refused
+from tests.services.gateway.harness import Gateways, act, body, created, items, listed, refused
 from tests.services.gateway.tokens import client_as
 
 Json = dict[str, object]
@@ -13,10 +15,12 @@ Json = dict[str, object]
 
 async def waiting(gateways: Gateways, http: httpx.AsyncClient) -> list[str]:
     """Four contracts, each of which waits for something else, by since when."""
-    asks, guarded, blocked, lost = [str((await created(http, name=str(n)))["id"]) for n in range(4)]
+    asks, blocked, lost = [str((await created(http, name=str(n)))["id"]) for n in range(3)]
+    guarded = str((await created(http, name="3", phase_guard=True))["id"])
     for contract in (asks, guarded, blocked, lost):
         await act(http, contract, "start")
     dead = AgentStatus.DEAD_FAILED_REVIVE
+    assert (await http.post(f"/contracts/{guarded}/deliverables/plan-document/complete")).status_code == 200
     last = await gateways.append(
         f"agent-{lost}:builder",
         AgentJoined(lost, "builder", "c1", "daemon-1"),
@@ -24,9 +28,10 @@ async def waiting(gateways: Gateways, http: httpx.AsyncClient) -> list[str]:
     )
     await http.get("/agents", headers={"Makima-Min-Position": str(last)})
     await act(http, blocked, "block", reason="no licence")
-    await http.put(f"/contracts/{guarded}/phase-guard", json={"enabled": True})
-    refusal = await http.post(f"/contracts/{guarded}/phase", json={"phase": "execute", "force": True})
-    assert refusal.json()["code"] == "PHASE_GUARD_REQUIRED"
+    asker = gateways.replicas[0].bus
+    await asker.ask(
+        "contract", "await_confirmation", Request(uuid4(), guarded, {"phase": "plan"}, "service:test")
+    )
     asked = {"question": "which?", "question_type": "choice", "options": ["A", "B"]}
     assert (await http.post(f"/contracts/{asks}/questions", json=asked)).status_code == 201
     return [lost, blocked, guarded, asks]
@@ -39,10 +44,8 @@ async def test_what_waits_longest_comes_first_and_says_what_ends_the_wait(
     needs = await items(http, "/needs-you", order="since")
     kinds = [each["kind"] for each in needs]
     shown = [cast("Json", each["contract"])["id"] for each in needs]
-    if "phase_confirmation" not in kinds:  # the guard refuses, and asks nobody, unless the contract does
-        contracts.remove(contracts[2])
     assert shown == contracts
-    assert kinds[:2] == ["unrecoverable", "blocked"]
+    assert kinds == ["unrecoverable", "blocked", "phase_confirmation", "question"]
     assert needs[0]["agent"] == {
         "role": "builder",
         "daemon_id": "daemon-1",
@@ -51,17 +54,14 @@ async def test_what_waits_longest_comes_first_and_says_what_ends_the_wait(
     assert (needs[1]["reason"], needs[-1]["kind"]) == ("no licence", "question")
     assert cast("Json", needs[-1]["question"])["options"] == ["A", "B"]
     assert needs == sorted(needs, key=lambda each: str(each["since"]))
-    for each, said in ((needs[1], {}), (needs[-1], {"answer": "B"})):
+    assert needs[2]["next_phase"] == "execute"
+    assert [each["id"] for each in listed(needs[2]["deliverables"])] == ["plan-document"]
+    for each, said in ((needs[1], {}), (needs[2], {}), (needs[3], {"answer": "B"})):
         request = cast("Json", each["act"])
         path = str(request["path"]).removeprefix("/api/v1")
-        answer = await http.request(
-            str(request["method"]), path, json={**cast("Json", request["body"]), **said}
-        )
+        answer = await http.post(path, json={**cast("Json", request["body"]), **said})
         assert answer.status_code == 200, answer.text
-    assert {each["kind"] for each in await items(http, "/needs-you")} <= {
-        "unrecoverable",
-        "phase_confirmation",
-    }
+    assert [each["kind"] for each in await items(http, "/needs-you")] == ["unrecoverable"]
 
 
 async def test_pages_follow_each_other_and_say_how_many_wait(
@@ -69,16 +69,14 @@ async def test_pages_follow_each_other_and_say_how_many_wait(
 ) -> None:
     await waiting(gateways, http)
     whole = await items(http, "/needs-you")
-    found, cursor = list[Json](), None
+    found, query = list[Json](), {"limit": "1"}
     while True:
-        answer = body(
-            await http.get("/needs-you", params={"limit": 1, **({"cursor": cursor} if cursor else {})})
-        )
-        found += cast("list[Json]", answer["items"])
+        answer = body(await http.get("/needs-you", params=query))
+        found += listed(answer["items"])
         assert answer["total"] == len(whole)
-        cursor = answer["next_cursor"]
-        if cursor is None:
+        if answer["next_cursor"] is None:
             break
+        query["cursor"] = str(answer["next_cursor"])
     assert found == whole
     await refused(http.get("/needs-you?cursor=WyJjb250cmFjdHMiLDQyXQ"), 422, "INVALID_REQUEST")
 

@@ -103,8 +103,8 @@ _EVENT: Final[dict[str, object]] = {
 EXAMPLES: Final[Mapping[str, object]] = {
     **system_examples.EXAMPLES,
     "Contract": _CONTRACT,
-    "ContractPage": shapes.ContractPage([serializers.listed(_CONTRACT)], "WyJjb250cmFjdHMiLDQyXQ"),
-    "RowPage": shapes.RowPage([_ROW], None),
+    "ContractPage": shapes.ContractPage([serializers.listed(_CONTRACT)], "WyJjb250cmFjdHMiLDQyXQ", 2418),
+    "RowPage": shapes.RowPage([_ROW], None, 1),
     "Task": _TASK,
     "TaskPage": TaskPage([_TASK], None),
     "Question": _QUESTION,

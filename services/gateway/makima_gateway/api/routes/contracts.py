@@ -15,16 +15,15 @@ from starlette.responses import Response
 from makima_gateway.api import serializers as views
 from makima_gateway.api.as_it_was import contract_as_it_was
 from makima_gateway.api.changes import Conditional
-from makima_gateway.api.reads import ContractId, ReadContext, Reading
+from makima_gateway.api.contract_listing import ContractListing
+from makima_gateway.api.reads import ContractId, Reading
 from makima_gateway.api.schemas.contracts import Contract, ContractPage, NewContract, RowPage
 from makima_gateway.api.whole_contract import next_gate, whole_contract
 from makima_gateway.api.writes import WriteContext, Writing
-from makima_gateway.http import pagination as cursors
 from makima_gateway.http.bodies import Text
 from makima_gateway.http.problems import invalid
 from makima_gateway.read_model.legacy_status import shown_status
-from makima_gateway.read_model.queries import Filter, Found
-from makima_gateway.read_model.rows import ContractRow
+from makima_gateway.read_model.queries import Filter, Sort
 
 router = APIRouter(tags=["contracts"])
 _DURATION: Final = re.compile(r"^(\d{1,9})([smhd])$")
@@ -79,6 +78,16 @@ class ListQuery(BaseModel):
         Annotated[Literal["row"], Field(description="`row`: short rows, as the monitor's `Rows` has them")]
         | None
     ) = None
+    sort: (
+        Annotated[
+            Sort,
+            Field(
+                description="`needs`: what waits for a person first; `progress_at`: moved longest ago first; "
+                "`created_at`: newest first, as without it; `name`"
+            ),
+        ]
+        | None
+    ) = None
     limit: Annotated[int, Field(ge=1, le=500)] = 50
     cursor: Annotated[str, Field(max_length=500)] | None = None
 
@@ -111,24 +120,9 @@ async def list_contracts(query: Annotated[ListQuery, Query()], read: Reading) ->
         threshold=_duration(query.threshold),
         q=query.q,
     )
-    before = cursors.position("contracts", query.cursor)
-    found = await _found(read, wanted, before, query.limit + 1)
-    supervisors = await read.gateway.queries.supervisors_of(read.principal.tenant, found.rows)
-
-    def view(row: ContractRow) -> object:
-        supervisor = supervisors.get(row.supervisor_task_id or "")
-        return read.row(row, supervisor) if query.view else views.listed(read.view(row, supervisor))
-
-    return read.answer(
-        cursors.page(
-            found.rows,
-            query.limit,
-            "contracts",
-            lambda row: row.created_position,
-            view,
-            cut=found.cut,
-        )
-    )
+    listing = ContractListing(read, wanted, query.limit)
+    page, total = await listing.page(query.sort, query.cursor, short=query.view is not None)
+    return read.answer({**page, "total": total})
 
 
 @router.get(
@@ -183,26 +177,6 @@ async def _check_quota(write: WriteContext, contract_id: str) -> None:
         limit=limit,
         used=used,
     )
-
-
-async def _found(read: ReadContext, wanted: Filter, before: int | None, limit: int) -> Found[ContractRow]:
-    """The rows of a page. A search looks at many more, so a token runs few of them at once, for a short time.
-
-    Raises `OVERLOADED` for a search that takes too long.
-    """
-    queries, visibility = read.gateway.queries, read.principal.visibility
-    if wanted.q is None:
-        return await queries.contracts(visibility, wanted, before, limit)
-    seconds = read.gateway.settings.http.search_timeout_seconds
-    async with read.gateway.searches.turn(read.principal.token_id):
-        try:
-            return await queries.contracts(visibility, wanted, before, limit, search_seconds=seconds)
-        except TimeoutError as error:
-            raise Refused(
-                ErrorCode.OVERLOADED,
-                f"the search took more than {seconds:g} s",
-                hint="narrow it with status or phase, or ask for fewer contracts with limit",
-            ) from error
 
 
 def _meant(statuses: list[str] | None, *, enhanced: bool) -> list[str] | None:

@@ -67,12 +67,14 @@ class Contract(ListedContract):
 class ContractPage:
     items: list[ListedContract]
     next_cursor: str | None
+    total: int | None  # on all pages; null: to count them took too long
 
 
 @dataclass(frozen=True, slots=True)
 class RowPage:
     items: list[Row]
     next_cursor: str | None
+    total: int | None  # on all pages; null: to count them took too long
 
 
 @dataclass(frozen=True, slots=True)

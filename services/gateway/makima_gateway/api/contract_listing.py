@@ -1,0 +1,112 @@
+"""The list of contracts: a page in the order that was asked for, and how many there are."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import TypeVar, cast
+
+import orjson
+from makima_schemas.errors import ErrorCode
+from makima_schemas.refusal import Refused
+
+from makima_gateway.api import serializers as views
+from makima_gateway.api.reads import ReadContext
+from makima_gateway.http import pagination as cursors
+from makima_gateway.http.problems import invalid
+from makima_gateway.read_model.queries import Filter, Sort, SortKey
+from makima_gateway.read_model.rows import ContractRow, SupervisorRow
+
+R = TypeVar("R")
+
+
+class ContractListing:
+    """One request for a page of contracts. A search (`q`) looks at many more, so a token runs few of them at once,
+    for a short time.
+    """
+
+    def __init__(self, read: ReadContext, wanted: Filter, limit: int) -> None:
+        self._read, self._wanted, self._limit = read, wanted, limit
+        gateway = read.gateway
+        self._seconds = None if wanted.q is None else gateway.settings.http.search_timeout_seconds
+
+    async def page(
+        self, sort: Sort | None, cursor: str | None, *, short: bool
+    ) -> tuple[dict[str, object], int | None]:
+        """The page, and how many contracts match; null: to count them took too long. `short`: as rows.
+
+        Raises `OVERLOADED` for a search that takes too long.
+        """
+        if self._wanted.q is None:
+            return await self._page(sort, cursor, short=short), await self._count()
+        async with self._read.gateway.searches.turn(self._read.principal.token_id):
+            page = await self._page(sort, cursor, short=short)
+            try:
+                return page, await self._count()
+            except TimeoutError:
+                return page, None
+
+    async def _page(self, sort: Sort | None, cursor: str | None, *, short: bool) -> dict[str, object]:
+        queries, visibility = self._read.gateway.queries, self._read.principal.visibility
+        if sort is None:
+            before = cursors.position("contracts", cursor)
+            found = await self._in_time(
+                queries.contracts(
+                    visibility, self._wanted, before, self._limit + 1, search_seconds=self._seconds
+                )
+            )
+            view = await self._view(found.rows, short=short)
+            return cursors.page(
+                found.rows, self._limit, "contracts", lambda row: row.created_position, view, cut=found.cut
+            )
+        after = _sort_key(cursors.name("contracts", cursor), sort)
+        keyed = await self._in_time(
+            queries.sorted_contracts(
+                visibility, self._wanted, sort, after, self._limit + 1, search_seconds=self._seconds
+            )
+        )
+        show = await self._view([row for row, _ in keyed], short=short)
+        return cursors.page(
+            keyed, self._limit, "contracts", lambda one: _encoded(sort, one[1]), lambda one: show(one[0])
+        )
+
+    async def _count(self) -> int:
+        queries, visibility = self._read.gateway.queries, self._read.principal.visibility
+        return await queries.count_contracts(visibility, self._wanted, search_seconds=self._seconds)
+
+    async def _view(self, rows: Sequence[ContractRow], *, short: bool) -> Callable[[ContractRow], object]:
+        read = self._read
+        known = await read.gateway.queries.supervisors_of(read.principal.tenant, rows)
+
+        def supervisor(row: ContractRow) -> SupervisorRow | None:
+            return known.get(row.supervisor_task_id or "")
+
+        if short:
+            return lambda row: read.row(row, supervisor(row))
+        return lambda row: views.listed(read.view(row, supervisor(row)))
+
+    async def _in_time(self, asked: Awaitable[R]) -> R:
+        try:
+            return await asked
+        except TimeoutError as error:
+            raise Refused(
+                ErrorCode.OVERLOADED,
+                f"the search took more than {self._seconds:g} s",
+                hint="narrow it with status or phase, or ask for fewer contracts with limit",
+            ) from error
+
+
+def _encoded(sort: Sort, key: SortKey) -> str:
+    return orjson.dumps([sort, str(key[0]), *key[1:]]).decode()
+
+
+def _sort_key(text: str | None, sort: Sort) -> SortKey | None:
+    """Raises `INVALID_REQUEST` for a key of another order."""
+    if text is None:
+        return None
+    try:
+        of, number, word, position = cast("list[object]", orjson.loads(text))
+        key = Decimal(str(number)), str(word), int(str(position))
+    except (ValueError, InvalidOperation) as error:
+        raise invalid("query.cursor", "is not a cursor of this list") from error
+    if of != sort:
+        raise invalid("query.cursor", "is of another order", hint=f"send sort={of} with it")
+    return key
