@@ -10,8 +10,9 @@ from makima_schemas.agent import BEATING, PRESENT, AgentStatus
 from makima_schemas.identity import agent_id
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
-from makima_gateway.api.schemas.agents import Agent, AgentBeat, Answer, Team
+from makima_gateway.api.schemas.agents import Agent, AgentBeat, AgentTask, Answer, Team
 from makima_gateway.read_model.agent_queries import is_fenced
+from makima_gateway.read_model.contract_rows import heard_by_evidence, moment
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeat, LatestHeartbeats
 from makima_gateway.read_model.rows import AgentRow
 
@@ -35,10 +36,18 @@ def timeout_seconds(role: str, settings: ContractsSettings) -> float:
     return settings.heartbeat_timeout_seconds if role == SUPERVISOR_ROLE else settings.agent_timeout_seconds
 
 
-def agent(row: AgentRow, latest: LatestHeartbeat | None, settings: ContractsSettings) -> Agent:
+def agent(
+    row: AgentRow,
+    latest: LatestHeartbeat | None,
+    settings: ContractsSettings,
+    *,
+    contract_name: str | None = None,
+    task: AgentTask | None = None,
+) -> Agent:
     """`latest` is the latest heartbeat of its connection in force, if one is known."""
+    said: dict[str, object] = {} if latest is None else latest.heartbeat
     heard = None if latest is None else latest.at
-    progress_at = None if latest is None else _time(latest.heartbeat.get("progress_at"))
+    progress_at = None if latest is None else moment(latest.heartbeat.get("progress_at"))
     return Agent(
         contract_id=row.contract_id,
         role=row.role,
@@ -52,6 +61,14 @@ def agent(row: AgentRow, latest: LatestHeartbeat | None, settings: ContractsSett
         daemon_id=row.daemon_id,
         since=row.since,
         evidence=None if row.evidence is None else cast("dict[str, object]", orjson.loads(row.evidence)),
+        contract_name=contract_name,
+        last_heartbeat_at=heard or heard_by_evidence(row.evidence),
+        interval_seconds=settings.heartbeat_interval_seconds,
+        timeout_seconds=timeout_seconds(row.role, settings),
+        activity=cast("str | None", said.get("activity")),
+        progress=cast("int | None", said.get("progress")),
+        child=cast("dict[str, object] | None", said.get("child")),
+        task=task,
     )
 
 
@@ -94,10 +111,3 @@ def _ready_until(row: AgentRow, heard: datetime | None, timeout: float) -> datet
         return None
     known = [each for each in (row.joined_at, heard) if each is not None]
     return max(known, default=row.since) + timedelta(seconds=timeout)
-
-
-def _time(value: object) -> datetime | None:
-    try:
-        return datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None

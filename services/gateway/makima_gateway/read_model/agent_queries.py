@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, Literal, cast
 
 import asyncpg
 import orjson
@@ -11,10 +12,12 @@ from makima_kernel.event_log.named_sql import named
 from makima_schemas.agent import PRESENT, AgentStatus
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
-from makima_gateway.read_model.queries import Visibility
+from makima_gateway.read_model.queries import Visibility, escaped
 from makima_gateway.read_model.rows import AgentRow, TaskRow
 from makima_gateway.read_model.storage import agent_row, task_row
 
+AgentSort = Literal["needs", "progress_at", "contract"]
+AgentKey = tuple[Decimal, str, str, str]  # a number, a word, contract id, role
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
 
@@ -24,6 +27,8 @@ class AgentFilter:
 
     statuses: list[AgentStatus]  # any of these
     stuck: list[bool]  # as above
+    q: str | None = None  # a text in the contract's name or in the role; case-insensitive
+    daemon_id: str | None = None  # that runs the agent
 
 
 class AgentQueries:
@@ -53,6 +58,67 @@ class AgentQueries:
         else:
             found = await self._all("agents", visibility.tenant, *arguments)
         return [agent_row(each) for each in found]
+
+    async def sorted_page(
+        self,
+        visibility: Visibility,
+        wanted: AgentFilter,
+        order: AgentSort,
+        after: AgentKey | None,
+        limit: int,
+    ) -> tuple[list[tuple[AgentRow, AgentKey]], int]:
+        """At most `limit` agents in this order, behind `after`, each with its key; and how many match, 0 on an empty
+        page.
+        """
+        found = await self._all(
+            "agents_sorted",
+            visibility.tenant,
+            wanted.statuses,
+            wanted.stuck,
+            limit,
+            None if wanted.q is None else f"%{escaped(wanted.q)}%",
+            wanted.daemon_id,
+            order,
+            *(after or (None, None, None, None)),
+            visibility.owner_id,
+            visibility.daemon_id,
+        )
+        keyed = [
+            (
+                agent_row(each),
+                (
+                    cast("Decimal", each["number"]),
+                    cast("str", each["word"]),
+                    cast("str", each["contract_id"]),
+                    cast("str", each["role"]),
+                ),
+            )
+            for each in found
+        ]
+        return keyed, cast("int", found[0]["total"]) if found else 0
+
+    async def numbers(self, visibility: Visibility) -> dict[tuple[AgentStatus, bool], int]:
+        """How many agents are visible, by status and whether they are stuck."""
+        of = (visibility.tenant, visibility.owner_id)
+        found = (
+            await self._all("agent_numbers", *of)
+            if visibility.daemon_id is None
+            else await self._all("agent_numbers_of_daemon", *of, visibility.daemon_id)
+        )
+        counted = [cast("tuple[str, bool, int]", tuple(each.values())) for each in found]
+        return {(AgentStatus(status), stuck): count for status, stuck, count in counted}
+
+    async def tasks_at_work(
+        self, tenant: str, rows: Sequence[AgentRow]
+    ) -> dict[tuple[str, str], tuple[str, str]]:
+        """By contract and connection: id and name of the task that it has claimed or works on, the oldest."""
+        connections = sorted({row.connection_id for row in rows if row.connection_id is not None})
+        if not connections:
+            return {}
+        contracts = sorted({row.contract_id for row in rows})
+        found = await self._all("tasks_at_work", tenant, contracts, connections)
+        tasks = [cast("tuple[str, str, str, str]", tuple(each.values())) for each in found]
+        return {(contract, connection): (task, name) for contract, connection, task, name in tasks}
 
     async def roles(self, tenant: str, contract_id: str, limit: int) -> list[str]:
         """Also of those that were cleaned up."""

@@ -64,3 +64,45 @@ where tenant = $1 and contract_id = $2 and status = 'pending' and role is not nu
       and agents.agent_status = any ($3::text[])
   )
 order by created_position limit $4
+
+-- name: agents_sorted
+-- In the order $7, behind the keys ($8, $9, $10, $11): all agents that match are looked at. `needs`: beyond revival, dead, restarting, stuck,
+-- then the others, each by how long it is so; `progress_at`: moved longest ago first, as far as the log says; `contract`: by name. $5: a text in
+-- the contract's name or in the role; $6: only those that this daemon runs; $12: only contracts of this owner, $13: that this daemon runs.
+with matching as (
+  select agents.*,
+    case $7
+      when 'needs' then
+        1e12 * (case agent_status when 'dead_failed_revive' then 0 when 'dead' then 1 when 'restarting' then 2 when 'offline' then 6
+          else (case when stuck then 3 when agent_status = 'working' then 4 else 5 end) end) + extract(epoch from since)
+      when 'progress_at' then extract(epoch from coalesce(progress_at, since))
+      else 0
+    end as number,
+    case $7 when 'contract' then lower(contracts.name) else '' end as word
+  from gateway.agents join gateway.contracts on contracts.tenant = agents.tenant and contracts.id = agents.contract_id
+  where agents.tenant = $1 and not hidden and agent_status = any ($2::text[]) and stuck = any ($3::boolean[]) and $4::integer > 0
+    and ($5::text is null or contracts.name ilike $5 or agents.role ilike $5)
+    and ($6::text is null or agents.daemon_id = $6)
+    and ($12::text is null or agents.owner_id = $12)
+    and ($13::text is null or contracts.daemon_id = $13)
+)
+select *, (select count(*) from matching) as total from matching
+where $8::numeric is null or (number, word, contract_id, role) > ($8, $9::text, $10::text, $11::text)
+order by number, word, contract_id, role limit $4
+
+-- name: agent_numbers
+-- Of everything that is visible, by status and whether they are stuck.
+select agent_status, stuck, sum(agents)::bigint from gateway.agent_counts
+where tenant = $1 and ($2::text is null or owner_id = $2) group by agent_status, stuck
+
+-- name: agent_numbers_of_daemon
+select agent_status, stuck, count(*) from gateway.contracts
+join gateway.agents on agents.tenant = contracts.tenant and agents.contract_id = contracts.id
+where contracts.tenant = $1 and contracts.daemon_id = $3 and ($2::text is null or contracts.owner_id = $2) and not hidden
+group by agent_status, stuck
+
+-- name: tasks_at_work
+-- What these connections have claimed or work on, of these contracts.
+select contract_id, connection_id, id, name from gateway.tasks
+where tenant = $1 and contract_id = any ($2::text[]) and status in ('claimed', 'running') and connection_id = any ($3::text[])
+order by created_position desc

@@ -118,7 +118,7 @@ class Queries:
 
         Raises `TimeoutError` if it takes longer than `search_seconds`.
         """
-        like = None if wanted.q is None else f"%{_escaped(wanted.q)}%"
+        like = None if wanted.q is None else f"%{escaped(wanted.q)}%"
         arguments = (
             wanted.status,
             wanted.phase,
@@ -186,7 +186,7 @@ class Queries:
             wanted.waiting,
             wanted.stale,
             wanted.threshold,
-            None if wanted.q is None else f"%{_escaped(wanted.q)}%",
+            None if wanted.q is None else f"%{escaped(wanted.q)}%",
             visibility.owner_id,
             visibility.daemon_id,
             SEARCHED_CHARACTERS,
@@ -357,6 +357,6 @@ def _measured(make: Callable[[Record], R], records: Sequence[Record]) -> Found[R
     return Found(rows, cut=bool(records) and cast("int", records[0]["found"]) > len(records))
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Escape the wildcards of `ilike`."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

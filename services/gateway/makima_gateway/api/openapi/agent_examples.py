@@ -13,6 +13,7 @@ from makima_gateway.api.schemas.agents import (
     AgentPage,
     AgentRestartAsked,
     Agents,
+    AgentTask,
     SenderAnswer,
     Team,
     Verdict,
@@ -35,6 +36,14 @@ AGENT: Final = Agent(
     daemon_id="daemon-1",
     since=_NOW - timedelta(minutes=5),
     evidence=None,
+    contract_name="Add login",
+    last_heartbeat_at=_NOW,
+    interval_seconds=30.0,
+    timeout_seconds=90.0,
+    activity="runs the tests",
+    progress=40,
+    child=None,
+    task=AgentTask("6f1d1f0a-2a34-5f6e-8a6f-3f6f0f6b9c20", "write the form"),
 )
 _BEAT: Final = {
     "connection_id": _CONNECTION_ID,
@@ -48,7 +57,7 @@ _BEAT: Final = {
 EXAMPLES: Final[Mapping[str, object]] = {
     "Agent": AGENT,
     "Agents": Agents([AGENT], Team(False, ["builder", "reviewer"], ["reviewer"])),
-    "AgentPage": AgentPage([AGENT], None),
+    "AgentPage": AgentPage([AGENT], None, 1, {"working": 1}, 0),
     "AgentBeats": AgentBeats(
         [AgentBeat("2026-01-31T11:05:00.000000Z", "runs the tests", 40, _CONNECTION_ID)]
     ),

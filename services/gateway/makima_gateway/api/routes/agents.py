@@ -1,23 +1,29 @@
 """Lists and shows agents and their teams, their heartbeats, and the verdicts on them."""
 
+from collections.abc import Callable, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Final, cast
 
+import orjson
 from fastapi import APIRouter, Query
 from makima_schemas.agent import AgentStatus
 from makima_schemas.commands import Problem
+from makima_schemas.identity import ID_PATTERN
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from makima_gateway.api import agents as views
 from makima_gateway.api.as_it_was import team_as_it_was
-from makima_gateway.api.reads import AgentRole, ContractId, Cursor, DaemonId, Limit, ReadContext, Reading
-from makima_gateway.api.schemas.agents import Agent, AgentBeats, AgentPage, Agents, Verdicts
+from makima_gateway.api.reads import AgentRole, ContractId, DaemonId, Limit, ReadContext, Reading
+from makima_gateway.api.schemas.agents import Agent, AgentBeats, AgentPage, Agents, AgentTask, Verdicts
 from makima_gateway.api.supervisor_heartbeats import heartbeats_of
 from makima_gateway.api.verdicts import verdicts
 from makima_gateway.api.writes import refused
 from makima_gateway.http import pagination as cursors
+from makima_gateway.http.bodies import Text
 from makima_gateway.http.problems import invalid, unknown_agent, unknown_daemon
-from makima_gateway.read_model.agent_queries import AgentFilter
+from makima_gateway.read_model.agent_queries import AgentFilter, AgentKey, AgentSort
 from makima_gateway.read_model.rows import AgentRow
 
 router = APIRouter(tags=["agents"])
@@ -30,11 +36,38 @@ At = Annotated[
         description="a version of the contract, or an RFC 3339 time, of which to return the state",
     ),
 ]
-Statuses = Annotated[
-    str | None,
-    Query(max_length=200, description="only agents in one of these, e.g. `dead,dead_failed_revive`"),
-]
-Stuck = Annotated[bool | None, Query(description="only agents that are stuck, or only others")]
+
+
+class AgentsQuery(BaseModel):
+    """Query parameters of the list. All filters must match; an unknown parameter is refused instead of ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: (
+        Annotated[
+            str,
+            Field(max_length=200, description="only agents in one of these, e.g. `dead,dead_failed_revive`"),
+        ]
+        | None
+    ) = None
+    stuck: Annotated[bool, Field(description="only agents that are stuck, or only others")] | None = None
+    q: (
+        Annotated[Text, Field(max_length=200, description="a text in the contract's name or in the role")]
+        | None
+    ) = None
+    daemon: Annotated[str, Field(pattern=ID_PATTERN, description="only agents that it runs")] | None = None
+    sort: (
+        Annotated[
+            AgentSort,
+            Field(
+                description="`needs`: beyond revival, dead, restarting and stuck ones first; `progress_at`: moved "
+                "longest ago first; `contract`: by its name; default: by the contract's id"
+            ),
+        ]
+        | None
+    ) = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+    cursor: Annotated[str, Field(max_length=500)] | None = None
 
 
 @router.get("/contracts/{contract_id}/agents", response_model=Agents)
@@ -44,41 +77,66 @@ async def list_contract_agents(contract_id: ContractId, read: Reading, at: At = 
     if at is not None:
         rows, wanted = await team_as_it_was(read, contract_id, at, MAX_AGENTS)
         settings = read.gateway.settings.contracts
-        shown = [views.agent(row, None, settings) for row in rows if not row.hidden]
+        shown = [
+            views.agent(row, None, settings, contract_name=contract.name) for row in rows if not row.hidden
+        ]
         return read.answer(Agents(shown, views.team(rows, wanted)))
     rows = await agents.of_contract(tenant, contract_id, MAX_AGENTS)
     wanted = await agents.roles_wanted(tenant, contract_id)
-    shown = [_shown(read, row, contract.supervisor_task_id) for row in rows]
+    show = await _view(read, rows)
+    shown = [show(row) for row in rows]
     return read.answer(Agents(shown, views.team(rows, wanted)))
 
 
 @router.get("/agents", response_model=AgentPage)
-async def list_agents(
-    read: Reading, status: Statuses = None, stuck: Stuck = None, limit: Limit = 50, cursor: Cursor = None
-) -> Response:
-    wanted = AgentFilter(_statuses(status), [True, False] if stuck is None else [stuck])
+async def list_agents(query: Annotated[AgentsQuery, Query()], read: Reading) -> Response:
+    stuck = [True, False] if query.stuck is None else [query.stuck]
+    wanted = AgentFilter(_statuses(query.status), stuck, query.q, query.daemon)
+    numbers = await read.gateway.agents.numbers(read.principal.visibility)
+    if (query.sort, query.q, query.daemon) != (None, None, None):
+        page, total = await _sorted(read, wanted, query.sort or "contract", query.limit, query.cursor)
+    else:
+        page = await _in_order(read, wanted, query.limit, query.cursor)
+        total = sum(
+            count
+            for (of, is_stuck), count in numbers.items()
+            if of in wanted.statuses and is_stuck in wanted.stuck
+        )
+    counts = {each.value: sum(numbers.get((each, told), 0) for contract.supervisor_task_id}
+    replytold in (True, False)) for each in AgentStatus}
+    stuck_ones = sum(count for heartbeats_of(read.gateway(_, read.principal.tenantis_stuck), limit,count **who)
+    ifin numbers.items() if is_stuck)
+    return read.answer({**page, "total": total, "counts": counts, "stuck": stuck_ones})
+
+
+async def _sorted(
+    read: ReadContext, wanted: AgentFilter, sort: AgentSort, limit: int, cursor: str | None
+) -> tuple[dict[str, object], int]:
+    after = _key(cursors.name("agents", cursor), sort)
+    keyed, total = await read.gateway.agents.sorted_page(
+        read.principal.visibility, wanted, sort, after, limit + 1
+    )
+    show = await _view(read, [row for row, _ in keyed])
+    encoded = lambda one: orjson.dumps([sort, str(one[1][0]), *one[1][1:]]).decode()  # noqa: E731
+    return cursors.page(keyed, limit, "agents", encoded, lambda one: show(one[0])), total
+
+
+async def _in_order(
+    read: ReadContext, wanted: AgentFilter, limit: int, cursor: str | None
+) -> dict[str, object]:
     contract_id, _, role = (cursors.name("agents", cursor) or "").partition(":")
     visibility, agents = read.principal.visibility, read.gateway.agents
     rows = await agents.page(visibility, wanted, (contract_id, role), limit + 1)
-    of_supervisors = [row.contract_id for row in rows if row.role == SUPERVISOR_ROLE]
-    tasks = await agents.supervisor_tasks(read.principal.tenant, of_supervisors)
-    return read.answer(
-        cursors.page(
-            rows,
-            limit,
-            "agents",
-            lambda row: f"{row.contract_id}:{row.role}",
-            lambda row: _shown(read, row, tasks.get(row.contract_id)),
-        )
-    )
+    show = await _view(read, rows)
+    return cursors.page(rows, limit, "agents", lambda row: f"{row.contract_id}:{row.role}", show)
 
 
 @router.get("/contracts/{contract_id}/agents/{role}", response_model=Agent)
 async def show_agent(contract_id: ContractId, role: AgentRole, read: Reading) -> Response:
     """Also one that was cleaned up, which lists leave out."""
-    contract = await read.contract(contract_id)
+    await read.contract(contract_id)
     row = await _agent(read, contract_id, role)
-    return read.answer(_shown(read, row, contract.supervisor_task_id))
+    return read.answer((await _view(read, [row]))(row))
 
 
 @router.get("/contracts/{contract_id}/agents/{role}/heartbeats", response_model=AgentBeats)
@@ -93,7 +151,8 @@ async def agent_heartbeats(
         if contract.supervisor_task_id is None:
             return read.answer(AgentBeats([]))
         who = {"task_id": contract.supervisor_task_id}
-    reply = await heartbeats_of(read.gateway, read.principal.tenant, limit, **who)
+    question = {**who, "limit": limit, "tenant": read.principal.tenant}
+    reply = await read.gateway.bus.query(OWNER, "heartbeats", question, timeout=TELEMETRY_TIMEOUT_SECONDS)
     if isinstance(reply, Problem):
         raise refused(reply)
     return read.answer(AgentBeats(views.beats(cast("list[dict[str, object]]", reply["heartbeats"]))))
@@ -131,10 +190,39 @@ async def _agent(read: ReadContext, contract_id: str, role: str) -> AgentRow:
     return row
 
 
-def _shown(read: ReadContext, row: AgentRow, supervisor_task_id: str | None) -> Agent:
-    gateway = read.gateway
-    latest = views.latest_of(gateway.latest_heartbeats, row, supervisor_task_id)
-    return views.agent(row, latest, gateway.settings.contracts)
+async def _view(read: ReadContext, rows: Sequence[AgentRow]) -> Callable[[AgentRow], Agent]:
+    """How the agents are shown: with what their contracts, tasks and latest heartbeats say."""
+    gateway, tenant = read.gateway, read.principal.tenant
+    names = await gateway.queries.names(tenant, sorted({row.contract_id for row in rows}))
+    tasks = await gateway.agents.tasks_at_work(tenant, rows)
+    of_supervisors = [row.contract_id for row in rows if row.role == SUPERVISOR_ROLE]
+    drivers = await gateway.agents.supervisor_tasks(tenant, of_supervisors)
+
+    def show(row: AgentRow) -> Agent:
+        task = tasks.get((row.contract_id, row.connection_id or ""))
+        return views.agent(
+            row,
+            views.latest_of(gateway.latest_heartbeats, row, drivers.get(row.contract_id)),
+            gateway.settings.contracts,
+            contract_name=names.get(row.contract_id),
+            task=None if task is None else AgentTask(*task),
+        )
+
+    return show
+
+
+def _key(text: str | None, sort: AgentSort) -> AgentKey | None:
+    """Raises `INVALID_REQUEST` for a key of another order."""
+    if text is None:
+        return None
+    try:
+        of, number, word, contract_id, role = cast("list[object]", orjson.loads(text))
+        key = Decimal(str(number)), str(word), str(contract_id), str(role)
+    except (ValueError, InvalidOperation) as error:
+        raise invalid("query.cursor", "is not a cursor of this list") from error
+    if of != sort:
+        raise invalid("query.cursor", "is of another order", hint=f"send sort={of} with it")
+    return key
 
 
 def _statuses(given: str | None) -> list[AgentStatus]:

@@ -17,6 +17,12 @@ Answer = Literal["ok", "rejoin_required", "superseded"]
 
 
 @dataclass(frozen=True, slots=True)
+class AgentTask:
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Agent:
     """An agent: one role of one contract. That of the role `supervisor` is derived from the supervisor.
 
@@ -36,6 +42,15 @@ class Agent:
     daemon_id: str | None  # the daemon that runs it; null: none
     since: datetime  # of its status
     evidence: dict[str, object] | None  # of the verdict that gave it its status
+    contract_name: str | None  # null: as it was at another time
+    # arrival of its last heartbeat at the broker; of the dead as the verdict's evidence has it; null: not known
+    last_heartbeat_at: datetime | None
+    interval_seconds: float  # between two heartbeats
+    timeout_seconds: float  # after so long without one it is declared dead
+    activity: str | None  # as its latest heartbeat says, like the next two
+    progress: int | None  # percent
+    child: dict[str, object] | None  # the process that it waits for
+    task: AgentTask | None  # that its connection has claimed or works on; null: none
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +74,13 @@ class Agents:
 
 @dataclass(frozen=True, slots=True)
 class AgentPage:
+    """`counts` and `stuck` are of everything that the caller sees, `total` of what matches the filters."""
+
     items: list[Agent]
     next_cursor: str | None
+    total: int
+    counts: dict[str, int]  # by status
+    stuck: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,87 @@
+"""The list of agents as a page shows it: counts, orders, search, and what a row needs."""
+
+import httpx
+import orjson
+from makima_kernel.testing import eventually
+from makima_schemas import subjects
+from makima_schemas.agent import AgentJoined, AgentStatus, AgentStatusChanged
+
+from tests.services.gateway.harness import Gateways, body, created, items, listed, refused
+
+S = AgentStatus
+
+
+async def team(gateways: Gateways, http: httpx.AsyncClient) -> str:
+    contract = str((await created(http, name="Add login"))["id"])
+    for role, became in (("builder", S.WORKING), ("reviewer", S.DEAD), ("tester", S.DEAD_FAILED_REVIVE)):
+        last = await gateways.append(
+            f"agent-{contract}:{role}",
+            AgentJoined(contract, role, f"c-{role}", "daemon-1" if role == "builder" else None),
+            AgentStatusChanged(contract, role, S.READY, became, "heartbeat", f"c-{role}"),
+        )
+    await http.get("/agents", headers={"Makima-Min-Position": str(last)})
+    return contract
+
+
+async def test_counts_are_of_everything_and_the_total_of_what_matches(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
+    await team(gateways, http)
+    for query, total in ({"status": "dead"}, 1), ({}, 3), ({"q": "LOGIN"}, 3), ({"daemon": "daemon-1"}, 1):
+        page = body(await http.get("/agents", params=query))
+        assert page["total"] == total, query
+        counts = page["counts"]
+        assert isinstance(counts, dict)
+        assert {each: count for each, count in counts.items() if count} == {
+            "working": 1,
+            "dead": 1,
+            "dead_failed_revive": 1,
+        }
+        assert page["stuck"] == 0
+
+
+async def test_who_needs_a_hand_comes_first_also_page_by_page(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
+    await team(gateways, http)
+    expected = ["tester", "reviewer", "builder"]
+    assert [each["role"] for each in await items(http, "/agents", sort="needs")] == expected
+    found, query = list[object](), {"sort": "needs", "limit": "1"}
+    while True:
+        page = body(await http.get("/agents", params=query))
+        found += [each["role"] for each in listed(page["items"])]
+        if page["next_cursor"] is None:
+            break
+        query["cursor"] = str(page["next_cursor"])
+    assert found == expected
+    query["sort"] = "contract"
+    await refused(http.get("/agents", params=query), 422, "INVALID_REQUEST")
+
+
+async def test_an_agent_says_what_a_row_shows(gateways: Gateways, http: httpx.AsyncClient) -> None:
+    contract = await team(gateways, http)
+    task = (await http.post(f"/contracts/{contract}/tasks", json={"name": "write", "role": "builder"})).json()
+    claim = {"role": "builder", "connection_id": "c-builder"}
+    answer = await http.post(f"/contracts/{contract}/tasks/{task['id']}/claim", json=claim)
+    assert answer.status_code == 200, answer.text
+    beat = {
+        "contract_id": contract,
+        "connection_id": "c-builder",
+        "activity": "types",
+        "progress": 40,
+        "child": {"pid": 7, "command": "pytest", "cpu_seconds": 1.5},
+        "last_heartbeat": "2026-01-31T10:30:00.000000Z",
+    }
+    subject = subjects.state("agent", f"{contract}:builder")
+    await gateways.replicas[0].nats.publish(subject, orjson.dumps(beat))
+
+    async def shown() -> bool:
+        return body(await http.get(f"/contracts/{contract}/agents/builder"))["activity"] == "types"
+
+    await eventually(shown)
+    agent = (await items(http, "/agents", status="working"))[0]
+    assert agent == body(await http.get(f"/contracts/{contract}/agents/builder"))
+    assert (agent["contract_name"], agent["progress"], agent["child"]) == ("Add login", 40, beat["child"])
+    assert agent["last_heartbeat_at"] == "2026-01-31T10:30:00.000000Z"
+    assert agent["task"] == {"id": task["id"], "name": "write"}
+    assert (agent["interval_seconds"], agent["timeout_seconds"]) == (30.0, 90.0)
