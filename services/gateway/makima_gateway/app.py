@@ -35,6 +35,7 @@ from makima_gateway.read_model.agent_queries import AgentQueries
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.projection import ReadModel
 from makima_gateway.read_model.queries import Queries
+from makima_gateway.read_model.sorted_contracts import SortedContracts
 from makima_gateway.read_model.version_watch import VersionWatch
 from makima_gateway.system.maintenance import MaintenanceReader
 from makima_gateway.system.replicas import Replicas
@@ -67,6 +68,7 @@ async def build(service: Service) -> None:
         queries=queries,
         agents=AgentQueries(service.pool),
         dashboard_queries=DashboardQueries(service.pool),
+        sorted_contracts=SortedContracts(service.pool),
         needs_you=NeedsYouQueries(service.pool, queries, service.log),
         owners=owners,
         tokens=tokens,

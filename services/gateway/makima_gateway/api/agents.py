@@ -45,7 +45,7 @@ def agent(
     task: AgentTask | None = None,
 ) -> Agent:
     """`latest` is the latest heartbeat of its connection in force, if one is known."""
-    said: dict[str, object] = {} if latest is None else latest.heartbeat
+    heartbeat: dict[str, object] = {} if latest is None else latest.heartbeat
     heard = None if latest is None else latest.at
     progress_at = None if latest is None else moment(latest.heartbeat.get("progress_at"))
     return Agent(
@@ -65,9 +65,9 @@ def agent(
         last_heartbeat_at=heard or heard_by_evidence(row.evidence),
         interval_seconds=settings.heartbeat_interval_seconds,
         timeout_seconds=timeout_seconds(row.role, settings),
-        activity=cast("str | None", said.get("activity")),
-        progress=cast("int | None", said.get("progress")),
-        child=cast("dict[str, object] | None", said.get("child")),
+        activity=cast("str | None", heartbeat.get("activity")),
+        progress=cast("int | None", heartbeat.get("progress")),
+        child=cast("dict[str, object] | None", heartbeat.get("child")),
         task=task,
     )
 

@@ -25,6 +25,7 @@ from makima_gateway.needs_you.queries import NeedsYouQueries
 from makima_gateway.read_model.agent_queries import AgentQueries
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.queries import Queries
+from makima_gateway.read_model.sorted_contracts import SortedContracts
 from makima_gateway.read_model.version_watch import VersionWatch
 from makima_gateway.system.maintenance import MaintenanceReader
 from makima_gateway.system.replicas import Replicas
@@ -40,6 +41,7 @@ class Gateway:
     queries: Queries
     agents: AgentQueries
     dashboard_queries: DashboardQueries
+    sorted_contracts: SortedContracts
     needs_you: NeedsYouQueries
     owners: Owners
     tokens: Tokens

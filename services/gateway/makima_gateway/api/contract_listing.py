@@ -12,8 +12,9 @@ from makima_gateway.api import serializers as views
 from makima_gateway.api.reads import ReadContext
 from makima_gateway.http import pagination as cursors
 from makima_gateway.http.problems import invalid
-from makima_gateway.read_model.queries import Filter, Sort, SortKey
+from makima_gateway.read_model.queries import Filter
 from makima_gateway.read_model.rows import ContractRow, SupervisorRow
+from makima_gateway.read_model.sorted_contracts import Sort, SortKey
 
 R = TypeVar("R")
 
@@ -57,9 +58,10 @@ class ContractListing:
             return cursors.page(
                 found.rows, self._limit, "contracts", lambda row: row.created_position, view, cut=found.cut
             )
+        sorted_contracts = self._read.gateway.sorted_contracts
         after = _sort_key(cursors.name("contracts", cursor), sort)
         keyed = await self._in_time(
-            queries.sorted_contracts(
+            sorted_contracts.page(
                 visibility, self._wanted, sort, after, self._limit + 1, search_seconds=self._seconds
             )
         )
@@ -69,8 +71,10 @@ class ContractListing:
         )
 
     async def _count(self) -> int:
-        queries, visibility = self._read.gateway.queries, self._read.principal.visibility
-        return await queries.count_contracts(visibility, self._wanted, search_seconds=self._seconds)
+        visibility = self._read.principal.visibility
+        return await self._read.gateway.sorted_contracts.count(
+            visibility, self._wanted, search_seconds=self._seconds
+        )
 
     async def _view(self, rows: Sequence[ContractRow], *, short: bool) -> Callable[[ContractRow], object]:
         read = self._read
@@ -83,9 +87,9 @@ class ContractListing:
             return lambda row: read.row(row, supervisor(row))
         return lambda row: views.listed(read.view(row, supervisor(row)))
 
-    async def _in_time(self, asked: Awaitable[R]) -> R:
+    async def _in_time(self, query: Awaitable[R]) -> R:
         try:
-            return await asked
+            return await query
         except TimeoutError as error:
             raise Refused(
                 ErrorCode.OVERLOADED,

@@ -15,8 +15,8 @@ from nats.errors import Error as NatsError
 from makima_gateway.monitor.subscriptions import SubscriptionIndex
 from makima_gateway.system.replicas import Replicas, SeenReplica
 
-TICK_SECONDS: Final = 1.0
-DETECTOR_SECONDS: Final = 5.0  # between two questions to the detectors, while anybody listens
+TICK_INTERVAL_SECONDS: Final = 1.0
+DETECTOR_INTERVAL_SECONDS: Final = 5.0  # between two questions to the detectors, while anybody listens
 DETECTOR: Final = "stale_detector"
 MAX_HEADS: Final = 3600  # heads of the log that are remembered, each with when it was first seen
 
@@ -42,7 +42,7 @@ class Pulse:
                 await self._look()
                 self.tick += 1
                 self._subscriptions.notify_all()
-                await asyncio.sleep(TICK_SECONDS)
+                await asyncio.sleep(TICK_INTERVAL_SECONDS)
 
     def message(self, position: int) -> str:
         """A `Tick`, as JSON, for a client that was told everything up to `position`."""
@@ -76,7 +76,7 @@ class Pulse:
 
     async def _look(self) -> None:
         try:
-            async with asyncio.timeout(TICK_SECONDS):
+            async with asyncio.timeout(TICK_INTERVAL_SECONDS):
                 head = await self._log.head()
         except (*DATABASE_UNAVAILABLE, TimeoutError):
             self._away = True
@@ -94,7 +94,7 @@ class Pulse:
                     self._note(await self._replicas.now())
                 except (NatsError, OSError):
                     self._watermark_age = self._held = None
-            await asyncio.sleep(DETECTOR_SECONDS)
+            await asyncio.sleep(DETECTOR_INTERVAL_SECONDS)
 
     def _note(self, seen: list[SeenReplica]) -> None:
         figures = [

@@ -12,7 +12,7 @@ from makima_gateway.monitor.filter import MonitorFilter
 from makima_gateway.monitor.row_board import RowBoard
 from makima_gateway.read_model.queries import Queries
 
-EVERY_SECONDS: Final = 0.2  # between two messages, at least
+ROWS_INTERVAL_SECONDS: Final = 0.2  # between two messages, at least
 MAX_ROWS: Final = 500  # in a message
 
 
@@ -47,18 +47,20 @@ class RowStream:
         """The client knows the rows as of this position."""
         self._cursor = position
 
-    async def messages(self, tenant: str, wanted: MonitorFilter, told: int) -> AsyncIterator[str]:
-        """The messages that are due; none if there is nothing new. The client was told all events up to `told`."""
+    async def messages(self, tenant: str, wanted: MonitorFilter, sent_upto: int) -> AsyncIterator[str]:
+        """The messages that are due; none if there is nothing new. The client was told all events up to `sent_upto`."""
         if not self._reading or self._cursor >= self._board.position:
             return
         if (left := self._due - monotonic()) > 0:
             self._wake_in(left)
             return
-        self._due = monotonic() + EVERY_SECONDS
+        self._due = monotonic() + ROWS_INTERVAL_SECONDS
         upto = self._board.position
         changed = await self._changed(tenant)
         for begin in range(0, len(changed), MAX_ROWS):
-            message = await self._message(tenant, wanted, changed[begin : begin + MAX_ROWS], min(told, upto))
+            message = await self._message(
+                tenant, wanted, changed[begin : begin + MAX_ROWS], min(sent_upto, upto)
+            )
             if message is not None:
                 yield message
         self._cursor = upto

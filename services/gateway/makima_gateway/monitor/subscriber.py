@@ -9,16 +9,14 @@ import orjson
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.telemetry import metrics
 from makima_schemas.contract.model import ContractStatus
-from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
-from makima_schemas.times import rfc3339
 
 from makima_gateway.auth.principal import Principal
 from makima_gateway.monitor.filter import MonitorFilter
+from makima_gateway.monitor.heartbeat_message import heartbeat_message
 from makima_gateway.monitor.monitor import Monitor
 from makima_gateway.monitor.row_stream import RowStream
 from makima_gateway.monitor.subscriptions import Subscription
 from makima_gateway.monitor.transport import Transport
-from makima_gateway.read_model.latest_heartbeats import LatestHeartbeat
 from makima_gateway.read_model.legacy_status import shown_event, shown_status
 from makima_gateway.read_model.queries import MonitorEvent
 
@@ -217,7 +215,7 @@ class Subscriber:
                 latest.tenant, latest.contract_id
             ):
                 name = await self._names.of(latest.tenant, latest.contract_id)
-                await self._send(_heartbeat(latest, name))
+                await self._send(heartbeat_message(latest, name))
         return bool(pending)
 
     async def _send_stale_reminders(self) -> bool:
@@ -280,20 +278,3 @@ class Subscriber:
     def _event_id(self, position: int) -> str:
         """A position alone would lead somewhere else after `makima ledger new-epoch`."""
         return f"{self._epoch}:{position}"
-
-
-def _heartbeat(latest: LatestHeartbeat, name: str | None) -> dict[str, object]:
-    heartbeat = latest.heartbeat
-    role = SUPERVISOR_ROLE if latest.kind == "supervisor" else latest.sender_id.partition(":")[2]
-    return {
-        "type": "Heartbeat",
-        "timestamp": None if latest.at is None else rfc3339(latest.at),
-        "contract_id": latest.contract_id,
-        "name": name,
-        "role": role,
-        "daemon_id": heartbeat.get("daemon_id"),
-        "connection_id": heartbeat.get("connection_id"),
-        "state": heartbeat.get("state"),
-        "activity": heartbeat.get("activity"),
-        "progress": heartbeat.get("progress"),
-    }

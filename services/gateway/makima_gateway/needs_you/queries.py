@@ -61,11 +61,14 @@ class NeedsYouQueries:
             for each in found
         ]
         ids = sorted({each.contract_id for each in needs})
-        asked = [each for each in needs if each.kind == "question"]
+        of_questions = [each for each in needs if each.kind == "question"]
         questions = [
             question_row(each)
             for each in await self._all(
-                "questions_of", tenant, [each.contract_id for each in asked], [each.detail for each in asked]
+                "questions_of",
+                tenant,
+                [each.contract_id for each in of_questions],
+                [each.detail for each in of_questions],
             )
         ]
         agents = [agent_row(each) for each in await self._all("agents_of", tenant, ids)]

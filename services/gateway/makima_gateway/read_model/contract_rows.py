@@ -141,9 +141,9 @@ def progress_at(
     row: ContractRow, supervisor: SupervisorRow | None, latest: LatestHeartbeat | None
 ) -> datetime:
     """When anything changed: the contract's last event, or its supervisor's last progress, if that is later."""
-    told = None if latest is None else moment(latest.heartbeat.get("progress_at"))
+    reported = None if latest is None else moment(latest.heartbeat.get("progress_at"))
     recorded = None if supervisor is None else supervisor.progress_at
-    return max(each for each in (row.updated_at, told, recorded) if each is not None)
+    return max(each for each in (row.updated_at, reported, recorded) if each is not None)
 
 
 def task_counts(row: ContractRow) -> TaskCounts:

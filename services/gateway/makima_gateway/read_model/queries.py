@@ -3,9 +3,8 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
-from typing import Final, Generic, Literal, TypeVar, cast
+from typing import Final, Generic, TypeVar, cast
 
 import asyncpg
 from makima_kernel.event_log.named_sql import named
@@ -38,8 +37,6 @@ MONITOR_PAGE_CHARACTERS: Final = (
 )  # a page ends at the event with which its messages reach this length
 
 Record = Mapping[str, object]
-Sort = Literal["needs", "progress_at", "created_at", "name"]
-SortKey = tuple[Decimal, str, int]  # of the order: a number, then a word, then the position of the creation
 R = TypeVar("R")
 
 
@@ -140,57 +137,6 @@ class Queries:
             timeout=search_seconds,
         )
         return _measured(contract_row, cast("Sequence[Record]", found))
-
-    async def sorted_contracts(
-        self,
-        visibility: Visibility,
-        wanted: Filter,
-        sort: Sort,
-        after: SortKey | None,
-        limit: int,
-        *,
-        search_seconds: float | None = None,
-    ) -> list[tuple[ContractRow, SortKey]]:
-        """At most `limit` contracts in this order, behind `after`, each with its key; without descriptions.
-
-        Raises `TimeoutError` if it takes longer than `search_seconds`.
-        """
-        behind = after or (None, None, None)
-        arguments = (*self._filtered(visibility, wanted), sort, *behind, limit)
-        found = await self._pool.fetch(SQL["contracts_sorted"], *arguments, timeout=search_seconds)
-        rows = [(contract_row(record), record) for record in cast("Sequence[Record]", found)]
-        return [
-            (row, (cast("Decimal", record["number"]), cast("str", record["word"]), row.created_position))
-            for row, record in rows
-        ]
-
-    async def count_contracts(
-        self, visibility: Visibility, wanted: Filter, *, search_seconds: float | None = None
-    ) -> int:
-        """How many contracts match. Raises `TimeoutError` if it takes longer than `search_seconds`."""
-        simple = (wanted.waiting, wanted.stale, wanted.threshold, wanted.q, visibility.daemon_id)
-        if simple == (None,) * len(simple):
-            arguments = visibility.tenant, wanted.status, wanted.phase, visibility.owner_id
-            return cast("int", await self._pool.fetchval(SQL["contracts_tallied"], *arguments))
-        arguments = self._filtered(visibility, wanted)
-        return cast(
-            "int", await self._pool.fetchval(SQL["contracts_count"], *arguments, timeout=search_seconds)
-        )
-
-    @staticmethod
-    def _filtered(visibility: Visibility, wanted: Filter) -> tuple[object, ...]:
-        return (
-            visibility.tenant,
-            wanted.status,
-            wanted.phase,
-            wanted.waiting,
-            wanted.stale,
-            wanted.threshold,
-            None if wanted.q is None else f"%{escaped(wanted.q)}%",
-            visibility.owner_id,
-            visibility.daemon_id,
-            SEARCHED_CHARACTERS,
-        )
 
     async def contracts_of(self, tenant: str, contract_ids: Sequence[str]) -> list[ContractRow]:
         """Those of the contracts that exist; without their descriptions."""

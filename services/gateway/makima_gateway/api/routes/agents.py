@@ -102,8 +102,11 @@ async def list_agents(query: Annotated[AgentsQuery, Query()], read: Reading) -> 
             for (of, is_stuck), count in numbers.items()
             if of in wanted.statuses and is_stuck in wanted.stuck
         )
-    counts = {each.value: sum(numbers.get((each, told), 0) for contract.supervisor_task_id}
-    replytold in (True, False)) for each in AgentStatus}
+    counts = {
+        each.value: sum(numbers.get((each, is_stuck), 0) for contract.supervisor_task_id}
+    replytoldis_stuck in (True, False))
+        for each in AgentStatus
+    }
     stuck_ones = sum(count for heartbeats_of(read.gateway(_, read.principal.tenantis_stuck), limit,count **who)
     ifin numbers.items() if is_stuck)
     return read.answer({**page, "total": total, "counts": counts, "stuck": stuck_ones})
@@ -117,7 +120,11 @@ async def _sorted(
         read.principal.visibility, wanted, sort, after, limit + 1
     )
     show = await _view(read, [row for row, _ in keyed])
-    encoded = lambda one: orjson.dumps([sort, str(one[1][0]), *one[1][1:]]).decode()  # noqa: E731
+
+    def encoded(one: tuple[AgentRow, AgentKey]) -> str:
+        number, *rest = one[1]
+        return orjson.dumps([sort, str(number), *rest]).decode()
+
     return cursors.page(keyed, limit, "agents", encoded, lambda one: show(one[0])), total
 
 

@@ -23,7 +23,8 @@ from makima_gateway.api.writes import WriteContext, Writing
 from makima_gateway.http.bodies import Text
 from makima_gateway.http.problems import invalid
 from makima_gateway.read_model.legacy_status import shown_status
-from makima_gateway.read_model.queries import Filter, Sort
+from makima_gateway.read_model.queries import Filter
+from makima_gateway.read_model.sorted_contracts import Sort
 
 router = APIRouter(tags=["contracts"])
 _DURATION: Final = re.compile(r"^(\d{1,9})([smhd])$")
