@@ -146,7 +146,8 @@ async def test_an_answer_is_told_and_what_is_waited_for(gateways: Gateways, http
     await act(http, contract, "start")
     async with watching(gateways) as client:
         asked = await http.post(f"/contracts/{contract}/questions", json={"question": "why?"})
-        waiting = await next_of(client, "StatusChanged")
+        while (waiting := await next_of(client, "StatusChanged"))["new_status"] != "waiting_for_input":
+            pass  # its start may be told only now
         question = str(asked.json()["id"])
         await http.post(f"/contracts/{contract}/questions/{question}/answer", json={"answer": "because"})
         answered = await next_of(client, "QuestionAnswered")
