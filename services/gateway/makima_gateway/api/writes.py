@@ -14,8 +14,8 @@ from starlette.responses import Response
 from uuid_utils.compat import uuid7
 
 from makima_gateway.api.context import CurrentGateway, Gateway
-from makima_gateway.api.reads import MIN_POSITION_TIMEOUT_SECONDS
-from makima_gateway.api.whole_contract import MIN_POSITION_TIMEOUT_SECONDS, known_contractwhole_contract
+from makima_gateway.api.reads import MIN_POSITION_TIMEOUT_SECONDS, known_contract
+from makima_gateway.api.whole_contract import whole_contract
 from makima_gateway.auth.principal import CurrentPrincipal, Principal, request_for
 from makima_gateway.http.problems import invalid, unknown_contract
 from makima_gateway.http.responses import POSITION, READ_BEHIND, json_response

@@ -103,12 +103,10 @@ async def list_agents(query: Annotated[AgentsQuery, Query()], read: Reading) -> 
             if of in wanted.statuses and is_stuck in wanted.stuck
         )
     counts = {
-        each.value: sum(numbers.get((each, is_stuck), 0) for contract.supervisor_task_id}
-    replytoldis_stuck in (True, False))
+        each.value: sum(numbers.get((each, is_stuck), 0) for is_stuck in (True, False))
         for each in AgentStatus
     }
-    stuck_ones = sum(count for heartbeats_of(read.gateway(_, read.principal.tenantis_stuck), limit,count **who)
-    ifin numbers.items() if is_stuck)
+    stuck_ones = sum(count for (_, is_stuck), count in numbers.items() if is_stuck)
     return read.answer({**page, "total": total, "counts": counts, "stuck": stuck_ones})
 
 
@@ -158,8 +156,7 @@ async def agent_heartbeats(
         if contract.supervisor_task_id is None:
             return read.answer(AgentBeats([]))
         who = {"task_id": contract.supervisor_task_id}
-    question = {**who, "limit": limit, "tenant": read.principal.tenant}
-    reply = await read.gateway.bus.query(OWNER, "heartbeats", question, timeout=TELEMETRY_TIMEOUT_SECONDS)
+    reply = await heartbeats_of(read.gateway, read.principal.tenant, limit, **who)
     if isinstance(reply, Problem):
         raise refused(reply)
     return read.answer(AgentBeats(views.beats(cast("list[dict[str, object]]", reply["heartbeats"]))))
