@@ -46,6 +46,8 @@ ASKERS: Final = (
 
 def refusal(rule: Rule, asker: Asker) -> ErrorCode | None:
     """The error code that the caller gets; None: the call is allowed."""
+    if not rule.needs_token:
+        return None
     match asker.role:
         case None:
             return ErrorCode.UNAUTHORIZED

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -18,6 +19,7 @@ from makima_gateway.auth.agent_tokens import AgentTokens
 from makima_gateway.auth.broker_logins import BrokerLogins
 from makima_gateway.auth.id_secret import IdSecret
 from makima_gateway.auth.ownership import Owners
+from makima_gateway.auth.sessions import Sessions
 from makima_gateway.auth.tokens import Tokens
 from makima_gateway.batch.ledger import BatchLedger
 from makima_gateway.dashboard.queries import DashboardQueries
@@ -49,6 +51,7 @@ async def build(service: Service) -> None:
     tls = Tls.of(service.settings.tls_cert_file, service.settings.tls_key_file)
     queries, tokens = Queries(service.pool), Tokens(service.pool)
     agent_tokens = AgentTokens(service.pool, service.settings.quotas.agent_tokens_per_contract)
+    sessions = Sessions(service.pool, tokens, timedelta(days=service.settings.http.session_lifetime_days))
     broker_logins = BrokerLogins(tokens, service.settings)
     await _first_admin(service, tokens)
     projector = service.project(ReadModel())
@@ -72,6 +75,7 @@ async def build(service: Service) -> None:
         needs_you=NeedsYouQueries(service.pool, queries, service.log),
         owners=owners,
         tokens=tokens,
+        sessions=sessions,
         agent_tokens=agent_tokens,
         batch_ledger=BatchLedger(service.pool),
         broker_logins=broker_logins,
@@ -88,7 +92,8 @@ async def build(service: Service) -> None:
             tokens,
             names,
             pulse,
-            enhanced,
+            enhancedsessions,
+            service.settings.feature_flags.enhanced_contract_status,
         ),
         health=service.health,
         replicas=replicas,
@@ -108,6 +113,8 @@ async def build(service: Service) -> None:
     service.loop("monitor pulse", pulse.run)
     service.loop("waiting requests", version_watch.run)
     service.loop("tokens", tokens.run)
+    service.loop("sessions", sessions.run)
+    service.loop("clean-up of sessions", sessions.clean_up_regularly)
     service.loop("tokens of agents", agent_tokens.run)
     service.loop("logins", broker_logins.run)
     service.healthy_when("logins", broker_logins.ready)

@@ -12,6 +12,16 @@ class HttpSettings(BaseModel):
         default=(),
         description="names besides loopback, `host` and IP addresses by which clients reach it; `*` allows any",
     )
+    allowed_origins: tuple[str, ...] = Field(
+        default=(),
+        description="origins, e.g. https://makima.example.org, whose pages may use a session's cookie, besides that of the host asked for; for a proxy that changes Host",
+    )
+    context: str | None = Field(
+        default=None, max_length=64, description="name of this system, which the web page shows"
+    )
+    session_lifetime_days: float = Field(
+        default=30, gt=0, le=365, description="of a browser's session; it ends before with its token"
+    )
     max_connections: int = Field(
         default=10_000, ge=8, description="at once; never above what the limit of open files leaves"
     )

@@ -168,4 +168,7 @@ http_cut = Counter(
     "Connections that were refused or ended because of a limit: 431 headers, 408 deadlines, 400 no HTTP, 503 and connections: too many, write: not read, revoked",
     ["reason"],
 )
+sessions_opened = Counter(
+    "makima_sessions_opened_total", "Browsers signed in, with a token or a code", ["by"]
+)
 http_refused = Counter("makima_http_refused_total", "Requests refused before they were read", ["reason"])

@@ -30,17 +30,21 @@ from makima_gateway.api.routes import (
     needs_you,
     phases,
     questions,
+    session,
     supervisor_state,
     supervisors,
     system,
     tasks,
     tokens,
 )
+from makima_gateway.auth.browser import Origins
 from makima_gateway.auth.policy import API
 from makima_gateway.auth.principal import Access, admitted, principal
+from makima_gateway.auth.sign_in_links import SignInLinks
 from makima_gateway.http import problems
 from makima_gateway.http.hosts import Hosts
 from makima_gateway.http.middleware import RequestMiddleware
+from makima_gateway.http.no_store import NoStore
 from makima_gateway.http.problems import ProblemDetails
 from makima_gateway.http.turns import Turns
 from makima_gateway.web import page as web
@@ -88,6 +92,8 @@ def application(gateway: Gateway) -> ASGIApp:
     limits = gateway.settings.http
     access = Access(
         gateway.tokens,
+        gateway.sessions,
+        Origins(limits.allowed_origins),
         gateway.owners,
         gateway.queries,
         Hosts((gateway.settings.host, *limits.allowed_hosts)),
@@ -126,7 +132,10 @@ def routed() -> FastAPI:
         api.include_router(part.router)
     app.include_router(api, prefix=API)
     app.include_router(health.router)
+    app.include_router(session.router, prefix=API)
+    app.add_middleware(SignInLinks)
     app.add_middleware(RequestMiddleware, admission=admitted)
+    app.add_middleware(NoStore)
     app.openapi = lambda: document(app)
 
     async def docs(_request: Request) -> Response:

@@ -16,6 +16,7 @@ from makima_gateway.auth.agent_tokens import AgentTokens
 from makima_gateway.auth.broker_logins import BrokerLogins
 from makima_gateway.auth.id_secret import IdSecret
 from makima_gateway.auth.ownership import Owners
+from makima_gateway.auth.sessions import Sessions
 from makima_gateway.auth.tokens import Tokens
 from makima_gateway.batch.ledger import BatchLedger
 from makima_gateway.dashboard.queries import DashboardQueries
@@ -45,6 +46,7 @@ class Gateway:
     needs_you: NeedsYouQueries
     owners: Owners
     tokens: Tokens
+    sessions: Sessions
     agent_tokens: AgentTokens
     batch_ledger: BatchLedger
     broker_logins: BrokerLogins

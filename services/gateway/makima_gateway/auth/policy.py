@@ -48,12 +48,14 @@ class Rule:
     # A browser opens WebSockets and event streams without request headers of its own. True: the token may
     # also come in the query parameter `token` or in the subprotocol `bearer.<token>`.
     streams: bool = False
+    needs_token: bool = True  # False: whoever asks has none yet
     # For the role agent.
     speaker: Speaker = Speaker.ANY
     # The answer to an agent whose connection was replaced; None: the route says it itself.
     replaced: ErrorCode | None = ErrorCode.UNAUTHORIZED
 
 
+PEOPLE: Final = frozenset({Role.ADMIN, Role.OWNER, Role.VIEWER})  # whose browsers may have sessions
 ADMINS: Final = frozenset({Role.ADMIN})
 OWNERS: Final = ADMINS | {Role.OWNER}
 WORKERS: Final = OWNERS | {Role.DAEMON}
@@ -166,6 +168,10 @@ POLICY: Final[Mapping[str, Rule]] = {
     "GET /maintenance": _RUNS_THE_SYSTEM,
     "PUT /maintenance": _RUNS_THE_SYSTEM,
     "DELETE /maintenance": _RUNS_THE_SYSTEM,
+    "GET /me": Rule(frozenset(Role), Scope.OWN),
+    "POST /session": Rule(frozenset(Role), Scope.OWN, needs_token=False),
+    "DELETE /session": Rule(frozenset(Role), Scope.OWN),
+    "POST /session/codes": Rule(PEOPLE, Scope.OWN),
     "GET /tokens": _RUNS_THE_SYSTEM,
     "POST /tokens": _RUNS_THE_SYSTEM,
     "DELETE /tokens/{token_id}": _RUNS_THE_SYSTEM,
@@ -174,6 +180,13 @@ POLICY: Final[Mapping[str, Rule]] = {
 # The paths of the routes with `streams`
 STREAMS: Final = frozenset(
     f"{API}{operation.partition(' ')[2]}" for operation, rule in POLICY.items() if rule.streams
+)
+
+# The operations that are called without one, as `<method> <path>`
+WITHOUT_TOKEN: Final = frozenset(
+    f"{operation.partition(' ')[0]} {API}{operation.partition(' ')[2]}"
+    for operation, rule in POLICY.items()
+    if not rule.needs_token
 )
 
 # Paths that need no token: the probes and metrics, which contain no contract's data, and the documentation.

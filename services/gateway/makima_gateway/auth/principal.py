@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Final, cast
 from uuid import UUID
 
@@ -25,8 +25,10 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope as StarletteScope
 
 from makima_gateway.auth.agent_tokens import AgentIdentity, ended
+from makima_gateway.auth.browser import Origins, cookie_name
 from makima_gateway.auth.ownership import Owners
-from makima_gateway.auth.policy import API, OPEN, POLICY, STREAMS, Role, Rule, Scope, Speaker
+from makima_gateway.auth.policy import API, OPEN, POLICY, STREAMS, WITHOUT_TOKEN, Role, Rule, Scope, Speaker
+from makima_gateway.auth.sessions import Sessions
 from makima_gateway.auth.tokens import LOCAL_OWNER, Token, Tokens
 from makima_gateway.http.hosts import Hosts
 from makima_gateway.http.middleware import CALLER_ID
@@ -37,6 +39,7 @@ from makima_gateway.read_model.queries import Queries, Visibility
 
 SUBPROTOCOL: Final = "bearer."
 CALLER: Final = "caller"  # in a connection's state: the caller's valid token
+SESSION: Final = "session"  # the id of its session, if the caller is a signed-in browser
 TURN: Final = "turn"  # and the turn that its request holds
 
 
@@ -50,6 +53,7 @@ class Principal:
     visibility: Visibility  # restricts what this caller may read
     token_id: str
     agent: AgentIdentity | None = None  # of the role agent: whom it speaks for
+    session_id: str | None = None  # of a signed-in browser; None: the token itself was sent
 
     @property
     def tenant(self) -> str:
@@ -64,11 +68,28 @@ class Access:
     """
 
     tokens: Tokens
+    sessions: Sessions
+    origins: Origins
     owners: Owners
     queries: Queries
     hosts: Hosts
     turns: Turns
     agents: AgentQueries
+
+
+async def _of_session(connection: HTTPConnection, access: Access, *, streams: bool) -> Token | None:
+    """The token of the session whose cookie came; None: there is none. Raises `FORBIDDEN` for another's page."""
+    secret = connection.cookies.get(cookie_name(connection))
+    if secret is None:
+        return None
+    refusal = access.origins.refusal(connection, streams=streams)
+    if refusal is not None:
+        raise refusal
+    session = await access.sessions.find(secret)
+    if session is None:
+        return None
+    connection.scope["state"][SESSION] = session.id
+    return session.token
 
 
 @asynccontextmanager
@@ -84,12 +105,14 @@ async def admitted(scope: StarletteScope) -> AsyncGenerator[None]:
     if refusal is not None:
         raise refusal
     path = cast("str", scope["path"])
-    if path in OPEN or not path.startswith(f"{API}/"):
+    if path in OPEN or not path.startswith(f"{API}/") or f"{scope.get('method')} {path}" in WITHOUT_TOKEN:
         yield
         return
     streams = path in STREAMS
     secret = _secret(connection, streams=streams)
-    token = None if secret is None else await access.tokens.find(secret)
+    token = await (
+        _of_session(connection, access, streams=streams) if secret is None else access.tokens.find(secret)
+    )
     if token is None:
         raise no_valid_token()
     scope["state"] |= {CALLER: token, CALLER_ID: token.id}
@@ -113,7 +136,8 @@ async def principal(connection: HTTPConnection) -> Principal:
     operation = f"{connection.scope.get('method', 'WS')} {route.path.removeprefix(API)}"
     rule = POLICY[operation]
     access = cast("Access", connection.state.access)
-    caller = _principal(cast("Token", connection.state.caller))
+    session_id = cast("str | None", connection.scope["state"].get(SESSION))
+    caller = replace(_principal(cast("Token", connection.state.caller)), session_id=session_id)
     if caller.role not in rule.roles:
         roles = [role for role in Role if role in rule.roles]
         raise Refused(
@@ -217,7 +241,8 @@ async def check_again(connection: HTTPConnection, caller: Principal, contract_id
     contract have gone to another daemon. Raises `UNAUTHORIZED`, `CONTRACT_NOT_FOUND`.
     """
     access = cast("Access", connection.state.access)
-    if await access.tokens.revoked([caller.token_id]):
+    ended = caller.session_id is not None and await access.sessions.ended([caller.session_id])
+    if ended or await access.tokens.revoked([caller.token_id]):
         raise no_valid_token()
     if caller.role is not Role.ADMIN and not await may_see(access, caller.visibility, contract_id):
         raise unknown_contract(contract_id)
@@ -276,3 +301,10 @@ def request_for(
         expected_version=expected_version,
         token_id=principal.token_id,
     )
+
+
+def not_another_sites(connection: HTTPConnection) -> None:
+    """Refuses to let another site's page sign a person in, as somebody else. Raises `FORBIDDEN`."""
+    origins = cast("Access", connection.state.access).origins
+    if "origin" in connection.headers and (refusal := origins.refusal(connection, streams=False)):
+        raise refusal

@@ -1,7 +1,6 @@
 """Stores API tokens. Only their SHA-256 hashes are stored, so a copy of the table gives no access."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,13 +16,14 @@ from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.refusal import Member, Refused
 
 from makima_gateway.auth.agent_tokens import AgentIdentity
+from makima_gateway.auth.open_connections import OpenConnections
 from makima_gateway.auth.policy import Role
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 # the owner of contracts that an administrator without an owner of its own creates
 LOCAL_OWNER: Final = "local"
 BOOTSTRAP: Final = "settings"  # `created_by` of the administrator's token that the settings name
-REVOCATION_POLL_SECONDS: Final = 2.0  # between two checks whether the token of an open stream was revoked
+REVOCATION_POLL_SECONDS: Final = 1.0  # between two checks whether the token of an open stream was revoked
 
 Record = Mapping[str, object]
 
@@ -76,8 +76,7 @@ class Tokens:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
-        # Token id → one event for each monitor connection opened with it; set when the token is revoked.
-        self._open: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._open = OpenConnections()  # monitor connections, by token id
         self._used: set[str] = set()  # ids of the tokens that were used since `run` last noted it
 
     async def find(self, secret: str) -> Token | None:
@@ -85,9 +84,13 @@ class Tokens:
         record = await self._pool.fetchrow(SQL["find"], hash_of(secret))
         if record is None:
             return None
-        token = _token(cast("Record", record))
-        self._used.add(token.id)
+        token = token_of(cast("Record", record))
+        self.note_used(token.id)
         return token
+
+    def note_used(self, token_id: str) -> None:
+        """`last_used_at` follows within `REVOCATION_POLL_SECONDS`."""
+        self._used.add(token_id)
 
     async def create(self, wanted: Wanted, secret: str) -> Token | None:
         """The created token.
@@ -105,7 +108,7 @@ class Tokens:
             wanted.expires_at,
         )
         record = await self._pool.fetchrow(SQL["create"], *arguments)
-        return None if record is None else _token(cast("Record", record))
+        return None if record is None else token_of(cast("Record", record))
 
     async def ensure_admin(self, secret_hash: bytes) -> bool:
         """Insert an administrator's token, given the hash of its secret; True if it is new.
@@ -127,7 +130,7 @@ class Tokens:
     async def page(self, tenant: str, after: int, limit: int) -> list[Token]:
         """At most `limit` tokens with a number above `after`, oldest first, including revoked ones."""
         return [
-            _token(cast("Record", record))
+            token_of(cast("Record", record))
             for record in await self._pool.fetch(SQL["page"], tenant, after, limit)
         ]
 
@@ -153,7 +156,7 @@ class Tokens:
                 raise Refused(
                     ErrorCode.NOT_FOUND, f"there is no token {token_id}", hint="GET /tokens lists them"
                 )
-        return None if record is None else _token(cast("Record", record))
+        return None if record is None else token_of(cast("Record", record))
 
     async def revoked(self, token_ids: Collection[str]) -> list[str]:
         """Those of the tokens that are no longer valid, or never were."""
@@ -162,14 +165,7 @@ class Tokens:
 
     async def until_revoked(self, token_id: str) -> None:
         """Returns when the token is revoked or expires; used by open monitor connections."""
-        ended = asyncio.Event()
-        self._open[token_id].add(ended)
-        try:
-            await ended.wait()
-        finally:
-            self._open[token_id].discard(ended)
-            if not self._open[token_id]:
-                del self._open[token_id]
+        await self._open.until_ended(token_id)
 
     async def run(self) -> None:
         """Until cancelled: every `REVOCATION_POLL_SECONDS`, one query for the tokens of all open connections,
@@ -183,15 +179,14 @@ class Tokens:
                 used, self._used = list(self._used), set[str]()
                 if used:
                     await self._pool.execute(SQL["used"], used)
-                revoked = await self.revoked(self._open) if self._open else []
+                revoked = await self.revoked(ids) if (ids := self._open.ids) else []
             except DATABASE_UNAVAILABLE:
                 continue
-            for token_id in revoked:
-                for ended in self._open.get(token_id, ()):
-                    ended.set()
+            self._open.end(revoked)
 
 
-def _token(record: Record) -> Token:
+def token_of(record: Record) -> Token:
+    """The token in a row of the statements that return one."""
     members = dict(record)
     members["role"] = Role(cast("str", members["role"]))
     return Token(**members)  # pyright: ignore[reportArgumentType] - the statements return its members by name

@@ -28,6 +28,7 @@ MAX_DISCARDED_BODY_BYTES: Final = (
 DISCARD_BODY_TIMEOUT_SECONDS: Final = 2.0  # and for how long at most
 CALLER_ID: Final = "caller_id"  # in the scope's state: the id of the caller's token
 WAITED: Final = "waited"  # and how many seconds the request waited because it wanted to
+SIGN_IN_PATH: Final = "/"  # of a link that signs a browser in
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})  # methods that are not logged
 
 
@@ -56,8 +57,10 @@ class RequestMiddleware:
         headers = Headers(scope=scope)
         method = cast("str", scope["method"])
         if method == "HEAD":
-            # As a GET; the server sends no body of an answer to a HEAD. A stream would never end.
-            scope = {**scope, "method": "GET" if not scope["path"].endswith("/monitor/events") else method}
+            # As a GET; the server sends no body of an answer to a HEAD. A stream would never end, and a program
+            # that only looks where a link leads must not use up its code.
+            as_get = scope["path"] != SIGN_IN_PATH and not scope["path"].endswith("/monitor/events")
+            scope = {**scope, "method": "GET" if as_get else method}
         status = 0
         started = perf_counter()
 

@@ -5,6 +5,7 @@ from typing import Final
 import orjson
 from makima_schemas.errors import ErrorCode
 
+from makima_gateway.http.no_store import NO_STORE
 from makima_gateway.http.security_headers import SECURITY_HEADERS
 
 _REASON: Final = {
@@ -31,6 +32,7 @@ def raw_problem(status: int, detail: str) -> bytes:
     )
     headers = [
         *SECURITY_HEADERS,
+        NO_STORE,
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),

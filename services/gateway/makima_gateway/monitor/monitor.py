@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from makima_kernel.event_log.log import Log
 
 from makima_gateway.auth.ownership import Owners
+from makima_gateway.auth.sessions import Sessions
 from makima_gateway.auth.tokens import Tokens
 from makima_gateway.monitor.log_tail import LogTail
 from makima_gateway.monitor.names import Names
@@ -27,4 +28,5 @@ class Monitor:
     tokens: Tokens
     names: Names
     pulse: Pulse
+    sessions: Sessions
     enhanced: bool  # the feature flag `enhanced_contract_status`; off: clients get the legacy statuses

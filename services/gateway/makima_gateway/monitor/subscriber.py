@@ -46,7 +46,7 @@ class Subscriber:
             monitor.log,
         )
         self._reminders, self._queries = monitor.reminders, monitor.queries
-        self._owners, self._tokens = monitor.owners, monitor.tokens
+        self._owners, self._tokens, self._sessions = monitor.owners, monitor.tokens, monitor.sessions
         self._names, self._pulse = monitor.names, monitor.pulse
         self._enhanced = monitor.enhanced
         self._place_known = place_known
@@ -98,11 +98,16 @@ class Subscriber:
         self._latest_heartbeats.waiters.remove(self._subscription.wake)
 
     async def until_revoked(self, cut: Callable[[], object]) -> None:
-        """Wait until the client's token is revoked or ends, then let `run` end. Run it as a task beside `run`.
+        """Wait until the client's token or session ends, then let `run` end. Run it as a task beside `run`.
 
         `run` cannot end while the client does not read: then `cut` has to drop the connection.
         """
-        await self._tokens.until_revoked(self._principal.token_id)
+        session_id = self._principal.session_id
+        await (
+            self._tokens.until_revoked(self._principal.token_id)
+            if session_id is None
+            else self._sessions.until_ended(session_id)
+        )
         self.revoked = True
         self._subscription.wake.set()
         await asyncio.sleep(REVOKED_TIMEOUT_SECONDS)

@@ -95,8 +95,11 @@ def document(app: FastAPI) -> Json:
     components["examples"] = problems | {
         name: {"value": examples.example(name)} for name in examples.EXAMPLES
     }
-    components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
-    made["security"] = [{"bearer": []}]
+    components["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "session": {"type": "apiKey", "in": "cookie", "name": "makima_session_<port>"},
+    }
+    made["security"] = [{"bearer": []}, {"session": []}]
     components["responses"] = responses = {"problem": _problem("Any other error; `code` names it.", [])}
     for operation in _operations(made):
         _complete(operation)

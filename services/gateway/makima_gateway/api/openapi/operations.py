@@ -113,6 +113,10 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "show_maintenance": Operation("List maintenance windows", description="Administrators only."),
     "start_maintenance": Operation("Start a maintenance, or change its end", description="Administrators only."),
     "end_maintenance": Operation("End a maintenance", description="Administrators only."),
+    "show_me": Operation("Show who the caller is, and what it may do"),
+    "sign_in": Operation("Sign a browser in", description="Needs no token in the header: it is in the body.", positions=False),
+    "sign_out": Operation("Sign a browser out", positions=False),
+    "create_sign_in_code": Operation("Create a one-time code that signs a browser in", positions=False),
     "create_token": Operation("Create a token", description="Administrators only. The secret is shown once.", positions=False),
     "create_agent_token": Operation(
         "Create a token for an agent's process", frozenset({ErrorCode.SUPERSEDED, ErrorCode.QUOTA_EXCEEDED}),
