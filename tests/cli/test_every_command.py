@@ -41,6 +41,7 @@ CALLS: Final[dict[str, tuple[str, int]]] = {
     "contracts restart-supervisor": ("ID", 3),
     "why": ("ID/builder", 0),
     "needs-you": ("", 0),
+    "open": ("", 0),
     "contracts fail": ("ID", 0),
     "contracts reopen": ("ID", 0),
     "contracts complete": ("ID", 0),
@@ -61,6 +62,7 @@ NEW: Final = (
     "contracts cleanup",
     "why",
     "needs-you",
+    "open",
 )
 LINES: Final = {"contracts events"}  # one JSON value a line
 # They go on until they are ended, need a process, a file or a server of their own, and have tests of their own.

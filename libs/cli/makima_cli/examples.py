@@ -7,6 +7,7 @@ ID: Final = "4e8abb1d"
 WHOLE_ID: Final = "4e8abb1d-6f0c-4b0e-9f57-2b1d0c9a7e34"  # options take no short ids
 EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
     "up": ("makima up --demo", "makima up --ephemeral --port 0 --nats-port 0 --json"),
+    "open": ("makima open", "makima open --no-browser"),
     "contracts list": (
         "makima contracts list --status active,blocked --watch",
         "makima contracts list --stale --threshold 30m --format json",

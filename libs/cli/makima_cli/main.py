@@ -15,6 +15,7 @@ from makima_cli.stdout import drop_stdout
 # name → (module:attribute of the click command, its help in one line, which `--help` shows without an import)
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("makima_cli.up:up", "Start the whole system on this machine, until Ctrl-C."),
+    "open": ("makima_cli.open_page:open_page", "Open the web page, signed in."),
     "contracts": ("makima_cli.contracts:contracts", "List, create, change and monitor contracts."),
     "needs-you": ("makima_cli.needs_you.command:needs_you", "List what waits for a person, and answer it."),
     "why": ("makima_cli.why:why", "Say why an agent or a daemon was declared dead."),

@@ -60,7 +60,7 @@ KNOWN = (
 )
 @click.option("--demo/--no-demo", default=False, help="Also run a demo fleet of daemons and agents.")
 @click.option(
-    "--open/--no-open", "open_browser", default=False, help="Open the API documentation in a browser."
+    "--open/--no-open", "open_browser", default=False, help="Open the web page in a browser, signed in."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON when everything is ready.")
 def up(

@@ -49,11 +49,11 @@ def json_line(running: Running) -> str:
     return json.dumps(document)
 
 
-def summary(running: Running, context: str | None, seconds: float) -> str:
+def summary(running: Running, context: str | None, seconds: float, link: str | None) -> str:
     """The block for people: processes, addresses, and commands to try.
 
     `context` is the name that the commands need as `--context`; None if it is the current context. `seconds`
-    is how long the start took.
+    is how long the start took. `link` signs a browser in, once; None: there is none.
     """
     gateway = ("gateway", running.services.get("gateway"), f"{running.url}  (API: {running.url}/docs)")
     others = [
@@ -64,8 +64,14 @@ def summary(running: Running, context: str | None, seconds: float) -> str:
         ("postgres", running.servers["postgres"], running.database_url),
     ]
     fleet = [("demo fleet", running.fleet, "")] if running.fleet else []
+    page = (
+        [("page", None, f"{link}  (signs you in once, within a minute; another: {command()} open)")]
+        if link
+        else []
+    )
     rows = [
         gateway,
+        *page,
         *others,
         *fleet,
         *servers,
