@@ -41,6 +41,8 @@ from makima_gateway.read_model.sorted_contracts import SortedContracts
 from makima_gateway.read_model.version_watch import VersionWatch
 from makima_gateway.system.maintenance import MaintenanceReader
 from makima_gateway.system.replicas import Replicas
+from makima_gateway.system.series import SystemSeries
+from makima_gateway.system.vital_signs import VitalSigns
 
 NAME: Final = "gateway"
 GAUGES_EVERY_SECONDS: Final = 5.0
@@ -64,6 +66,8 @@ async def build(service: Service) -> None:
     reminders = StaleReminders(log_tail.subscriptions.notify_all, names)
     owners = Owners(queries, service.log)
     version_watch = VersionWatch(queries, projector, service.settings.http.waits_at_once_per_token)
+    replicas, series = Replicas(service.nats), SystemSeries()
+    signs = VitalSigns(service.log, projector, latest_heartbeats, replicas)
     gateway = Gateway(
         bus=service.bus,
         log=service.log,
@@ -96,7 +100,8 @@ async def build(service: Service) -> None:
             service.settings.feature_flags.enhanced_contract_status,
         ),
         health=service.health,
-        replicas=replicas,
+        replicas=replicasreplicas,
+        series=series,
         maintenance=MaintenanceReader(service.log),
         settings=service.settings,
         searches=Turns(
@@ -109,6 +114,7 @@ async def build(service: Service) -> None:
     )
     app = application(gateway)
     service.loop("state feed", lambda: latest_heartbeats.run(service.nats))
+    service.loop("vital signs", lambda: series.run(signs.look))
     service.loop("monitor log tail", log_tail.run)
     service.loop("monitor pulse", pulse.run)
     service.loop("waiting requests", version_watch.run)

@@ -50,6 +50,7 @@ async def build(service: Service) -> None:
     service.status.report("detector_score", lambda: local_health.score)
     service.status.report("tracked_senders", lambda: len(detector.tracked))
     service.status.report("watermark_age_seconds", local_health.watermark_age)
+    service.status.report("verdict_lateness_p99_ms", judge.lateness.p99)
     service.status.report("held_owners", lambda: detector.groups.held[:MAX_NAMED])
     outbox = SilenceOutbox(queries, service.appender)
     projector = service.project(Silence(), on_commit=lambda _position, _applied: outbox.wake())

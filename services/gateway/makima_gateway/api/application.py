@@ -30,6 +30,7 @@ from makima_gateway.api.routes import (
     needs_you,
     phases,
     questions,
+    series,
     session,
     supervisor_state,
     supervisors,
@@ -81,6 +82,7 @@ PARTS: Final = (
     diagnosis,
     daemons,
     system,
+    series,
     maintenance,
     tokens,
 )

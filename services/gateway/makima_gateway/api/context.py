@@ -30,6 +30,7 @@ from makima_gateway.read_model.sorted_contracts import SortedContracts
 from makima_gateway.read_model.version_watch import VersionWatch
 from makima_gateway.system.maintenance import MaintenanceReader
 from makima_gateway.system.replicas import Replicas
+from makima_gateway.system.series import SystemSeries
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Gateway:
     monitor: Monitor
     health: Health
     replicas: Replicas
+    series: SystemSeries  # vital signs of the last hour
     maintenance: MaintenanceReader
     settings: Settings
     searches: Turns  # of each token: lists with `q`

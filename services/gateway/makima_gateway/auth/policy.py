@@ -164,6 +164,7 @@ POLICY: Final[Mapping[str, Rule]] = {
     "GET /daemons/{daemon_id}": Rule(EVERYBODY, Scope.DAEMON),
     "POST /daemons/{daemon_id}/heartbeat": Rule(frozenset({Role.ADMIN, Role.DAEMON}), Scope.DAEMON),
     "GET /system": _RUNS_THE_SYSTEM,
+    "GET /system/series": Rule(EVERYBODY, Scope.ALL),
     "GET /dead-letters": _RUNS_THE_SYSTEM,
     "GET /maintenance": _RUNS_THE_SYSTEM,
     "PUT /maintenance": _RUNS_THE_SYSTEM,

@@ -34,6 +34,7 @@ from makima_stale_detector.domain.verdicts.findings import Findings, HoldRelease
 from makima_stale_detector.domain.verdicts.verdict import Verdict
 from makima_stale_detector.handlers.log_follower import LogFollower
 from makima_stale_detector.handlers.maintenance import Maintenances
+from makima_stale_detector.handlers.recent_lateness import RecentLateness
 
 ACTOR: Final = "stale_detector"
 OWNER_SERVICE: Final = "supervisor_heartbeat"
@@ -68,6 +69,7 @@ class DetectionLoop:
     ) -> None:
         self._detector, self._follower, self._maintenances = detector, follower, maintenances
         self._bus, self._appender, self._enabled, self._frozen = bus, appender, enabled, False
+        self.lateness = RecentLateness()
         self._free = asyncio.Semaphore(MAX_CONCURRENT_MESSAGES)
         self._ending = set[Window]()  # maintenance windows that are being ended
 
@@ -86,6 +88,7 @@ class DetectionLoop:
     def _take(self, findings: Findings, tasks: asyncio.TaskGroup) -> None:
         for verdict in findings.verdicts:
             metrics.verdict_lateness.observe(verdict.evidence.lateness_ms / 1000)
+            self.lateness.add(verdict.evidence.lateness_ms)
             if not self._enabled:
                 self._detector.resolve(verdict)
         for window in findings.maintenance_over:

@@ -55,6 +55,11 @@ EXAMPLES: Final[Mapping[str, object]] = {
         thresholds={"heartbeat_timeout_seconds": Threshold(120.0, "seconds", "default")},
         flags={"supervisor_heartbeat": True},
     ),
+    "SystemSeriesView": {
+        "step_seconds": 60,
+        "from": _AT,
+        "values": {"events": [38.1, 40.0], "verdict_lateness_p99": [None, 61.5]},
+    },
     "DeadLetterPage": DeadLetterPage(
         [
             DeadLetterView(
