@@ -1,6 +1,7 @@
 """Vital signs: one value a minute, null where nobody knows, of this minute too."""
 
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import httpx
 from makima_gateway.system.series import Sample, SystemSeries
@@ -56,16 +57,14 @@ async def test_everybody_may_see_them(http: httpx.AsyncClient) -> None:
             answer = body(
                 await viewer.get("/system/series", params={"names": "events,projection_lag", "minutes": 2})
             )
-            values = answer["values"]
-            assert isinstance(values, dict)
+            values = cast("dict[str, list[float | None]]", answer["values"])
             assert (answer["step_seconds"], list(values), len(values["events"])) == (
                 60, ["events", "projection_lag"], 2,
             )  # fmt: skip
             return values["events"][-1] is not None
 
         await eventually(seen)
-        whole = body(await viewer.get("/system/series"))["values"]
-        assert isinstance(whole, dict)
+        whole = cast("dict[str, list[float | None]]", body(await viewer.get("/system/series"))["values"])
         assert {name: len(values) for name, values in whole.items()} == dict.fromkeys(
             ("heartbeats", "verdict_lateness_p99", "events", "projection_lag"), 60
         )

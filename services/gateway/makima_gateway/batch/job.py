@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, cast
 
 import structlog
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
@@ -18,7 +18,7 @@ from makima_schemas.refusal import Refused
 
 from makima_gateway.batch.ledger import AFFECTED, UNCHANGED, BatchLedger, Candidate, Outcome, Selection
 from makima_gateway.batch.operations import NO_SUPERVISOR, OPERATIONS, ItemDispatcher, Operation
-from makima_gateway.batch.schemas import Batch
+from makima_gateway.batch.schemas import Batch, BatchOperation
 from makima_gateway.http.problems import invalid
 
 BATCH_PAGE_SIZE: Final = (
@@ -67,7 +67,7 @@ class BatchJob:
 
     @property
     def operation(self) -> Operation:
-        return OPERATIONS[self.body.operation]
+        return OPERATIONS[cast("BatchOperation", self.body.operation)]
 
     @property
     def _ledger(self) -> BatchLedger:

@@ -27,7 +27,7 @@ from makima_gateway.api.schemas.senders import (
 from makima_gateway.api.schemas.tasks import Task, TaskPage
 from makima_gateway.api.schemas.tokens import AgentToken, IssuedToken, TokenPage, TokenView
 from makima_gateway.auth.policy import Role
-from makima_gateway.batch.schemas import BatchAnswer, BatchError
+from makima_gateway.batch.schemas import BatchAnswer, BatchError, SelectedAnswer, SelectedContract
 from makima_gateway.dashboard.dashboard import Dashboard, ResourceUsage, StaleContract, WaitingContract
 from makima_gateway.diagnosis.contract_facts import Evidence
 from makima_gateway.diagnosis.rules import Health, Reason
@@ -168,6 +168,12 @@ EXAMPLES: Final[Mapping[str, object]] = {
         1,
         [_CONTRACT_ID],
         [BatchError(_TASK_ID, "INVALID_TRANSITION", "status active does not allow 'archive contract'")],
+    ),
+    "SelectedAnswer": SelectedAnswer(
+        "pause",
+        [SelectedContract(_CONTRACT_ID, 4)],
+        [BatchError(_TASK_ID, "VERSION_CONFLICT", "the contract is at version 5, not 3")],
+        [],
     ),
     "IssuedToken": IssuedToken(_TOKEN_ID, "mk_q0h2Yc…", Role.OWNER, "ada", None, _END),
     "AgentToken": AgentToken(_TOKEN_ID, "mk_q0h2Yc…", "agent", _NOW),

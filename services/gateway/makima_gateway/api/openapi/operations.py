@@ -29,7 +29,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "monitor_events": Operation("Receive events as they happen", FLAGGED),
     "show_dashboard": Operation("Show the dashboard", FLAGGED, "Its members are in camelCase, unlike those of all other responses."),
     "needs_you": Operation("List what waits for a person", description="Of all contracts, longest waiting first."),
-    "run_batch": Operation("Run one operation on many contracts", FLAGGED, "Administrators only."),
+    "run_batch": Operation("Run one operation on many contracts", FLAGGED, "Without `ids` administrators only."),
     "create_contract": Operation(
         "Create a contract",
         description="Its status is `created`. It starts at its supervisor's first heartbeat, or with `…/start`. "

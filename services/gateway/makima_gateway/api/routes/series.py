@@ -1,10 +1,10 @@
 """Shows the vital signs of the last hour."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Query
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 from starlette.responses import Response
 
 from makima_gateway.api.reads import Reading
@@ -16,26 +16,21 @@ router = APIRouter(tags=["system"])
 
 def _separated(given: object) -> object:
     """A comma list, a repeated parameter, or both."""
-    return (
-        [part.strip() for text in given for part in str(text).split(",")]
-        if isinstance(given, list)
-        else given
-    )
+    if not isinstance(given, list):
+        return given
+    return [part.strip() for text in cast("list[object]", given) for part in str(text).split(",")]
 
 
 Names = Annotated[
-    list[SeriesName],
+    list[SeriesName] | None,
     BeforeValidator(_separated),
-    Field(min_length=1, max_length=20),
-    Query(description="a comma-separated list; all without it"),
+    Query(max_length=20, description="a comma-separated list; all without it"),
 ]
 Minutes = Annotated[int, Query(ge=1, le=KEPT_STEPS, description="how far back")]
 
 
 @router.get("/system/series", response_model=SystemSeriesView)
-async def show_system_series(
-    read: Reading, names: Names = list(NAMES), minutes: Minutes = KEPT_STEPS
-) -> Response:
+async def show_system_series(read: Reading, names: Names = None, minutes: Minutes = KEPT_STEPS) -> Response:
     """One value a minute, oldest first; the last is of the minute that is not over. Null: this gateway does not know.
     Heartbeats and events are per second, the lateness of verdicts in milliseconds, the lag in events.
     """
@@ -44,6 +39,6 @@ async def show_system_series(
         {
             "step_seconds": STEP_SECONDS,
             "from": SystemSeries.begins(now, minutes),
-            "values": {name: kept.values(now, name, minutes) for name in names},
+            "values": {name: kept.values(now, name, minutes) for name in names or NAMES},
         }
     )
