@@ -114,7 +114,7 @@ async def build(service: Service) -> None:
     )
     app = application(gateway)
     service.loop("state feed", lambda: latest_heartbeats.run(service.nats))
-    service.loop("vital signs", lambda: series.run(signs.look))
+    service.loop("vital signs", lambda: series.run(signs.sample))
     service.loop("monitor log tail", log_tail.run)
     service.loop("monitor pulse", pulse.run)
     service.loop("waiting requests", version_watch.run)

@@ -14,7 +14,7 @@ from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 from starlette.requests import HTTPConnection
 
-from makima_gateway.auth.sessions import OpenedSession
+from makima_gateway.auth.sessions import OpenedSession, Session, Sessions
 
 COOKIE: Final = "makima_session"
 # Sec-Fetch-Site of a request that a person, or a page of this origin, made.
@@ -70,17 +70,17 @@ class Origins:
         if origin.lower() in self._allowed:
             return True
         try:
-            asked, found = urlsplit(f"//{connection.headers.get('host', '')}"), urlsplit(origin.lower())
+            requested, found = urlsplit(f"//{connection.headers.get('host', '')}"), urlsplit(origin.lower())
             default = {"http": 80, "https": 443}.get(found.scheme)
-            ports = (asked.port or default, found.port or default)
+            ports = (requested.port or default, found.port or default)
         except ValueError:
             return False
         # Behind a proxy that ends TLS, the page is of https and the request is not; never the other way round.
         schemes = {"https"} if connection.scope["scheme"] in _TLS else {"http", "https"}
         return (
             found.scheme in schemes
-            and asked.hostname is not None
-            and (asked.hostname, ports[0]) == (found.hostname, ports[1])
+            and requested.hostname is not None
+            and (requested.hostname, ports[0]) == (found.hostname, ports[1])
         )
 
 
@@ -93,3 +93,21 @@ def _foreign(where: str) -> Refused:
         "origin: the setting http.allowed_origins",
         roles=[],
     )
+
+
+async def session_of(
+    connection: HTTPConnection, sessions: Sessions, origins: Origins, *, streams: bool
+) -> Session | None:
+    """The session whose cookie came; None: there is none. Raises `FORBIDDEN` for another's page."""
+    secret = connection.cookies.get(cookie_name(connection))
+    if secret is None:
+        return None
+    if refusal := origins.refusal(connection, streams=streams):
+        raise refusal
+    return await sessions.find(secret)
+
+
+def check_sign_in(connection: HTTPConnection, origins: Origins) -> None:
+    """Refuses to let another site's page sign a person in, as somebody else. Raises `FORBIDDEN`."""
+    if "origin" in connection.headers and (refusal := origins.refusal(connection, streams=False)):
+        raise refusal

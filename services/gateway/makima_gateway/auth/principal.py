@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Final, cast
 from uuid import UUID
 
@@ -25,7 +25,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope as StarletteScope
 
 from makima_gateway.auth.agent_tokens import AgentIdentity, ended
-from makima_gateway.auth.browser import Origins, cookie_name
+from makima_gateway.auth.browser import Origins, session_of
 from makima_gateway.auth.ownership import Owners
 from makima_gateway.auth.policy import API, OPEN, POLICY, STREAMS, WITHOUT_TOKEN, Role, Rule, Scope, Speaker
 from makima_gateway.auth.sessions import Sessions
@@ -77,21 +77,6 @@ class Access:
     agents: AgentQueries
 
 
-async def _of_session(connection: HTTPConnection, access: Access, *, streams: bool) -> Token | None:
-    """The token of the session whose cookie came; None: there is none. Raises `FORBIDDEN` for another's page."""
-    secret = connection.cookies.get(cookie_name(connection))
-    if secret is None:
-        return None
-    refusal = access.origins.refusal(connection, streams=streams)
-    if refusal is not None:
-        raise refusal
-    session = await access.sessions.find(secret)
-    if session is None:
-        return None
-    connection.scope["state"][SESSION] = session.id
-    return session.token
-
-
 @asynccontextmanager
 async def admitted(scope: StarletteScope) -> AsyncGenerator[None]:
     """Lets a request in before its body is read; holds one of the token's turns while it is served.
@@ -110,12 +95,14 @@ async def admitted(scope: StarletteScope) -> AsyncGenerator[None]:
         return
     streams = path in STREAMS
     secret = _secret(connection, streams=streams)
-    token = await (
-        _of_session(connection, access, streams=streams) if secret is None else access.tokens.find(secret)
-    )
+    if secret is None:
+        session = await session_of(connection, access.sessions, access.origins, streams=streams)
+        token, session_id = (session.token, session.id) if session else (None, None)
+    else:
+        token, session_id = await access.tokens.find(secret), None
     if token is None:
         raise no_valid_token()
-    scope["state"] |= {CALLER: token, CALLER_ID: token.id}
+    scope["state"] |= {CALLER: token, CALLER_ID: token.id, SESSION: session_id}
     if streams:
         yield
         return
@@ -136,8 +123,7 @@ async def principal(connection: HTTPConnection) -> Principal:
     operation = f"{connection.scope.get('method', 'WS')} {route.path.removeprefix(API)}"
     rule = POLICY[operation]
     access = cast("Access", connection.state.access)
-    session_id = cast("str | None", connection.scope["state"].get(SESSION))
-    caller = replace(_principal(cast("Token", connection.state.caller)), session_id=session_id)
+    caller = _principal(cast("Token", connection.state.caller), connection.scope["state"][SESSION])
     if caller.role not in rule.roles:
         roles = [role for role in Role if role in rule.roles]
         raise Refused(
@@ -155,13 +141,14 @@ async def principal(connection: HTTPConnection) -> Principal:
 CurrentPrincipal = Annotated[Principal, Depends(principal)]
 
 
-def _principal(token: Token) -> Principal:
+def _principal(token: Token, session_id: str | None) -> Principal:
     owner = token.owner or LOCAL_OWNER
     if token.agent is not None:
         actor = f"{token.role}:{token.agent.contract_id}:{token.agent.role}"
         return Principal(actor, token.role, owner, Visibility(token.tenant, owner), token.id, token.agent)
     visibility = Visibility(token.tenant, None if token.role is Role.ADMIN else token.owner, token.daemon_id)
-    return Principal(f"{token.role}:{token.daemon_id or owner}", token.role, owner, visibility, token.id)
+    actor = f"{token.role}:{token.daemon_id or owner}"
+    return Principal(actor, token.role, owner, visibility, token.id, None, session_id)
 
 
 def _secret(connection: HTTPConnection, *, streams: bool) -> str | None:
@@ -301,10 +288,3 @@ def request_for(
         expected_version=expected_version,
         token_id=principal.token_id,
     )
-
-
-def not_another_sites(connection: HTTPConnection) -> None:
-    """Refuses to let another site's page sign a person in, as somebody else. Raises `FORBIDDEN`."""
-    origins = cast("Access", connection.state.access).origins
-    if "origin" in connection.headers and (refusal := origins.refusal(connection, streams=False)):
-        raise refusal

@@ -83,11 +83,11 @@ class SystemSeries:
         last = int(at.timestamp()) // STEP_SECONDS * STEP_SECONDS
         return datetime.fromtimestamp(last, UTC) - timedelta(seconds=STEP_SECONDS * (steps - 1))
 
-    async def run(self, look: Callable[[], Awaitable[Sample]]) -> None:
+    async def run(self, observe: Callable[[], Awaitable[Sample]]) -> None:
         """Until cancelled. A look that fails leaves its place empty."""
         while True:
             try:
-                sample = await look()
+                sample = await observe()
             except (*DATABASE_UNAVAILABLE, NatsError, TimeoutError):
                 pass
             else:

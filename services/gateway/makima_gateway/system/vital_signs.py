@@ -18,14 +18,14 @@ class VitalSigns:
         self, log: Log, projector: Projector, heartbeats: LatestHeartbeats, replicas: Replicas
     ) -> None:
         self._log, self._projector, self._heartbeats, self._replicas = log, projector, heartbeats, replicas
-        self._looks = 0
+        self._samples = 0
 
-    async def look(self) -> Sample:
+    async def sample(self) -> Sample:
         """Raises errors of the database and of nats-py."""
         shown = self._projector.position
         head = await self._log.head()
-        lateness = await self._lateness() if self._looks % LOOKS_PER_ROUND == 0 else None
-        self._looks += 1
+        lateness = await self._lateness() if self._samples % LOOKS_PER_ROUND == 0 else None
+        self._samples += 1
         return Sample(self._heartbeats.tick, head, max(head - shown, 0) if shown else None, lateness)
 
     async def _lateness(self) -> float | None:

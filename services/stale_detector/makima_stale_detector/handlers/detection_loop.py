@@ -15,7 +15,6 @@ from makima_kernel.event_log.append import Append, Appended
 from makima_kernel.event_log.appender import LOG_UNAVAILABLE, Appender
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.idempotent_append import event_meta, idempotent_append
-from makima_kernel.telemetry import metrics
 from makima_schemas.commands import Accepted, Problem, Reply, Request, decode_reply
 from makima_schemas.errors import RETRYABLE_CODES, ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT
@@ -69,8 +68,7 @@ class DetectionLoop:
     ) -> None:
         self._detector, self._follower, self._maintenances = detector, follower, maintenances
         self._bus, self._appender, self._enabled, self._frozen = bus, appender, enabled, False
-        self.lateness = RecentLateness()
-        self._free = asyncio.Semaphore(MAX_CONCURRENT_MESSAGES)
+        self._free, self.lateness = asyncio.Semaphore(MAX_CONCURRENT_MESSAGES), RecentLateness()
         self._ending = set[Window]()  # maintenance windows that are being ended
 
     async def run(self) -> None:
@@ -87,7 +85,6 @@ class DetectionLoop:
 
     def _take(self, findings: Findings, tasks: asyncio.TaskGroup) -> None:
         for verdict in findings.verdicts:
-            metrics.verdict_lateness.observe(verdict.evidence.lateness_ms / 1000)
             self.lateness.add(verdict.evidence.lateness_ms)
             if not self._enabled:
                 self._detector.resolve(verdict)

@@ -6,6 +6,8 @@ from math import ceil
 from time import monotonic
 from typing import Final
 
+from makima_kernel.telemetry import metrics
+
 WINDOW_SECONDS: Final = 60.0
 MAX_VERDICTS: Final = 10_000  # the newest; a mass silence has more
 
@@ -16,6 +18,7 @@ class RecentLateness:
         self._seen: deque[tuple[float, float]] = deque(maxlen=MAX_VERDICTS)
 
     def add(self, milliseconds: float) -> None:
+        metrics.verdict_lateness.observe(milliseconds / 1000)
         self._seen.append((self._clock(), milliseconds))
 
     def p99(self) -> float | None:

@@ -1,15 +1,15 @@
 """Signs browsers in and out, and tells a caller who it is."""
 
-from typing import Final
+from typing import Final, cast
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from makima_gateway.api.context import CurrentGateway
 from makima_gateway.api.schemas.session import Me, SignIn, SignInCode
-from makima_gateway.auth.browser import set_cookie
+from makima_gateway.auth.browser import check_sign_in, set_cookie
 from makima_gateway.auth.policy import POLICY
-from makima_gateway.auth.principal import CurrentPrincipal, no_valid_token, not_another_sites, principal
+from makima_gateway.auth.principal import Access, CurrentPrincipal, no_valid_token, principal
 from makima_gateway.http.responses import json_response
 
 router = APIRouter(tags=["session"])
@@ -30,7 +30,7 @@ async def sign_in(body: SignIn, gateway: CurrentGateway, request: Request) -> Re
     """The cookie stands for the token: it may do the same, from pages of this origin only, and ends with it. A code
     signs in once.
     """
-    not_another_sites(request)
+    check_sign_in(request, cast("Access", request.state.access).origins)
     opened = await gateway.sessions.sign_in(body.secret)
     if opened is None:
         raise no_valid_token()
