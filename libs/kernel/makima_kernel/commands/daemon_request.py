@@ -55,8 +55,8 @@ def read_answer(data: bytes) -> DaemonAnswer:
     members = _object(value)
     error = members.get("error")
     accepted = members.get("accepted", error is None)
-    said = (members.get("reason"), _object(error).get("detail"), error)
-    reason = next((cut(each) for each in said if each and isinstance(each, str)), "it gave no reason")
+    reasons = (members.get("reason"), _object(error).get("detail"), error)
+    reason = next((cut(each) for each in reasons if each and isinstance(each, str)), "it gave no reason")
     return DaemonAnswer("answered" if accepted is True else "refused", reason, members)
 
 

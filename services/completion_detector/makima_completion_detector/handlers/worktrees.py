@@ -57,8 +57,10 @@ class Worktrees:
     async def _ask(self, daemon_id: str, contract_id: str) -> Removal:
         """Not confirmed if the daemon does not answer within `DAEMON_REPLY_TIMEOUT_SECONDS`, or with an error."""
         body = {"contract_id": contract_id}
-        asked = ask_daemon(self._nats, daemon_id, "cleanup_worktrees", body, DAEMON_REPLY_TIMEOUT_SECONDS)
-        return removal(daemon_id, await asked)
+        answer = await ask_daemon(
+            self._nats, daemon_id, "cleanup_worktrees", body, DAEMON_REPLY_TIMEOUT_SECONDS
+        )
+        return removal(daemon_id, answer)
 
 
 def removal(daemon_id: str, answer: DaemonAnswer) -> Removal:

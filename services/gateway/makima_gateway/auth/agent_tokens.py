@@ -1,6 +1,7 @@
 """Tokens of agents: what one may do is bound to a contract, a role, and the connection that it was made for."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -130,7 +131,8 @@ async def _delete_ended(connection: asyncpg.pool.PoolConnectionProxy, tenant: st
         for each in await connection.fetch(SQL["by_connection"], tenant, contract_id)
     }
     roles = sorted({agent.role for agent in tokens.values()})
-    found = [agent_row(each) for each in await connection.fetch(SQL["agents"], tenant, contract_id, roles)]
+    records = await connection.fetch(SQL["agents"], tenant, contract_id, roles)
+    found = map(agent_row, cast("list[Mapping[str, object]]", records))
     rows = {row.role: row for row in found}
     over = [token_id for token_id, agent in tokens.items() if ended(agent, rows.get(agent.role)) is not None]
     await connection.execute(SQL["delete"], over)
