@@ -17,6 +17,7 @@ from makima_sdk.connection import Connection
 from makima_sdk.work import Work
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, TextContent
 
 from tests.cli.agents_served import Team, environ, gateways, team
@@ -135,6 +136,26 @@ async def test_a_task_that_is_completed_while_the_agent_is_lost_is_completed(
         await tools.wait_for_task()
         assert await tools.complete_task(created.id) == {"completed": created.id}
         assert (await team.find("build it")).status == "completed"
+
+
+async def test_a_task_whose_end_is_refused_as_it_is_gone_is_not_given_again(
+    environ: dict[str, str], team: Team
+) -> None:
+    connection = Connection(environ["MAKIMA_URL"], environ["MAKIMA_NATS_URL"], environ["MAKIMA_TOKEN"])
+    async with HeldAgent(connection, Identity(team.contract_id, "builder", None)) as held:
+        tools = Tools(held)
+        gone = await team.task("build it")
+        await tools.wait_for_task()
+        await team.contracts.complete_task(gone, success=False)  # a person ended it
+        with pytest.raises(ToolError):
+            await tools.complete_task(gone.id)
+        assert held.works == {}
+        kept = await team.task("paint it")
+        assert (await tools.wait_for_task())["task"] is not None
+        with pytest.raises(ToolError):
+            await tools.hand_off_task(kept.id, "no such role: the name is refused")
+        assert list(held.works) == [kept.id], "what it still has it can end another way"
+        await tools.complete_task(kept.id)
 
 
 async def test_without_a_makima_each_call_says_so_and_the_connection_of_another_is_not_ended(

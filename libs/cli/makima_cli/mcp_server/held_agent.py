@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from makima_sdk.agent import Agent
 from makima_sdk.connection import Connection
+from makima_sdk.models import Task
 from makima_sdk.problems import AgentLostError, MakimaError, ProblemError, UnreachableError
 from makima_sdk.work import Work
 from mcp.server.mcpserver.exceptions import ToolError
@@ -70,6 +71,10 @@ class HeldAgent:
             for one in (wait, lost):
                 one.cancel()
             await asyncio.gather(wait, lost, return_exceptions=True)
+
+    def is_mine(self, task: Task) -> bool:
+        """True if the task was claimed by this connection."""
+        return task.connection_id == self._connection_id
 
     async def _joined(self) -> Agent:
         if self._holding is None or self._holding.done():

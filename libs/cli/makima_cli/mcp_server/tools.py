@@ -1,13 +1,14 @@
 """The tools of the MCP server: one function each, whose docstring is what the model reads."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Annotated, Final, Literal
 
 import orjson
 from makima_sdk.agent import Agent
 from makima_sdk.changes import ContractChanges
 from makima_sdk.models import Question, Task
-from makima_sdk.work import Work
+from makima_sdk.problems import ProblemError
+from makima_sdk.work import HELD, Work
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import Field
@@ -88,16 +89,14 @@ class Tools:
         self, task_id: TaskId, success: bool = True, result: Text | None = None
     ) -> Answered:
         """Say that the task is done, or has failed (`success` false), and in `result` what came out."""
-        async with self._held.acting():
-            await self._work(task_id).complete(success=success, result=result)
-            self._held.works.pop(task_id, None)  # empty already if the agent was lost meanwhile
+        async with self._held.acting() as agent:
+            await self._end(agent, task_id, self._work(task_id).complete(success=success, result=result))
             return {"completed": task_id}
 
     async def hand_off_task(self, task_id: TaskId, to_role: Name, result: Text | None = None) -> Answered:
         """Say that your part of the task is done, and make a task for the role that goes on with it."""
-        async with self._held.acting():
-            await self._work(task_id).handoff(to_role, result=result)
-            self._held.works.pop(task_id, None)  # empty already if the agent was lost meanwhile
+        async with self._held.acting() as agent:
+            await self._end(agent, task_id, self._work(task_id).handoff(to_role, result=result))
             return {"handed_off": task_id, "to_role": to_role}
 
     async def ask(
@@ -160,6 +159,18 @@ class Tools:
                 f"you have no task {task_id}: call wait_for_task, which gives you those you hold first"
             )
         return work
+
+    async def _end(self, agent: Agent, task_id: str, ending: Awaitable[None]) -> None:
+        """Of a task that makima does not take the end of, it is asked whether this agent still has it."""
+        try:
+            await ending
+        except ProblemError:
+            tasks = await agent.contracts.tasks(agent.contract_id)
+            mine = (one.id for one in tasks if one.status in HELD and self._held.is_mine(one))
+            if task_id not in mine:
+                self._held.works.pop(task_id, None)  # wait_for_task would give it again and again
+            raise
+        self._held.works.pop(task_id, None)  # empty already if the agent was lost meanwhile
 
     async def _answer(self, agent: Agent, question_id: str, seconds: float) -> Answered:
         question = await self._held.unless_lost(agent, _answered(agent, question_id), seconds)
