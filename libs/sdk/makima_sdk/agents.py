@@ -1,5 +1,6 @@
 """Typed client for the HTTP routes of agents."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -9,6 +10,17 @@ from makima_schemas.agent import AgentStatus
 from makima_sdk.http import Json, Query, Sender
 from makima_sdk.models import Page, read
 from makima_sdk.paths import path
+
+
+@dataclass(frozen=True, slots=True)
+class Beats:
+    """One character for each interval of `step_seconds` up to `to`, the newest last: `1` a heartbeat on time, `l` a
+    late one, `0` none, `|` a new connection, `-` not joined yet.
+    """
+
+    to: datetime
+    step_seconds: float
+    slots: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +41,8 @@ class AgentRecord:
     connection_id: str | None = None
     daemon_id: str | None = None
     since: datetime | None = None
+    evidence: Mapping[str, object] | None = None  # of the verdict that gave it its status
+    beats: Beats | None = None  # if they were asked for, of a server that knows them
 
     @property
     def status_now(self) -> AgentStatus:
@@ -82,7 +96,9 @@ class Agents:
         )
 
     async def page(self, query: Query | None = None) -> Page[AgentRecord]:
-        """One page of the agents of all contracts. `query` takes `status`, `stuck`, `limit`, `cursor`."""
+        """One page of the agents of all contracts. `query` takes `status`, `stuck`, `beats`, `limit`,
+        `cursor`.
+        """
         return read(Page[AgentRecord], (await self._http.send("GET", "/agents", query=query)).body)
 
     async def join(self, contract_id: str, role: str, connection_id: str, **members: object) -> SenderAnswer:

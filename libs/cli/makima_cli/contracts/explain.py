@@ -7,7 +7,7 @@ import click
 from makima_sdk.http import Http, Json
 from makima_sdk.paths import path
 
-from makima_cli.contracts.acts import A_PERSON, as_command, who
+from makima_cli.next_steps import A_PERSON, as_command, who
 from makima_cli.phases import phase_after
 from makima_cli.readable import say
 from makima_cli.render import ago

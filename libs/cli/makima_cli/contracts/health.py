@@ -8,7 +8,7 @@ from makima_sdk.http import Http, Json
 from makima_sdk.paths import path
 
 from makima_cli import render
-from makima_cli.contracts.acts import as_command, who
+from makima_cli.next_steps import as_command, who
 from makima_cli.readable import say
 from makima_cli.render import Row
 from makima_cli.session import Session, echo_json, with_session
