@@ -124,6 +124,13 @@ async def test_no_colour_means_none(makima: Makima, environ: dict[str, str]) -> 
     assert shown == f"{contract_id} deleted\n"
 
 
+async def test_an_empty_no_colour_is_none(makima: Makima, environ: dict[str, str]) -> None:
+    contract_id = (await create(makima, NAME))["id"]
+    shown = await _on_a_terminal("contracts list", {**environ, "TERM": "xterm-256color", "NO_COLOR": ""}, 200)
+    assert str(contract_id)[:4] in shown
+    assert "\x1b[" in shown
+
+
 async def test_without_a_terminal_nothing_is_cut_coloured_or_asked(
     makima: Makima, environ: dict[str, str]
 ) -> None:

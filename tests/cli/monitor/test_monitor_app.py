@@ -170,3 +170,61 @@ async def test_without_a_terminal_the_screen_is_refused_and_lines_are_the_defaul
     assert (ran.exit, "needs a terminal" in ran.err) == (2, True)
     ran = await makima("contracts", "monitor", "--help")
     assert "tui on a terminal, else text" in " ".join(ran.out.split())
+
+
+@pytest.mark.parametrize(("no_colour", "has_colours"), [("1", False), ("", True)])
+async def test_no_colour_is_set_by_any_text_and_not_by_an_empty_one(
+    no_colour: str, *, has_colours: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", no_colour)
+    async with _app(fleet(), []).run_test(size=(80, 24)) as pilot:
+        drawn = pilot.app.query_one(app_module.Picture).render()
+    colours = {word for span in drawn.spans for word in str(span.style).split()}
+    assert bool(colours & {"yellow", "red", "cyan"}) == has_colours
+    assert pilot.app.no_color != has_colours, "textual takes colours away, too"
+
+
+async def test_a_copy_goes_to_the_terminal_and_an_open_contract_is_read_with_its_past(
+    environ: dict[str, str],
+) -> None:
+    url, token = environ["MAKIMA_URL"], environ["MAKIMA_TOKEN"]
+    async with Http(url, token) as http:
+        contracts = Contracts(http)
+        contract = await contracts.create("one to look into")
+        await contracts.act(contract.id, "start")
+        await contracts.create_task(contract.id, "look around", role="builder")
+        state = MonitorState()
+        feed = Feed(Connection(url, token=token), state, Filter(), 2.0)
+        app = MonitorApp(state, feed.run, feed.act)
+        async with app.run_test(size=(120, 40)) as pilot:
+            await eventually(lambda: _is(contract.id in state.contracts))
+            state.selected[Pane.CONTRACTS] = contract.id
+            await _type(pilot, "y\n")
+            assert app.clipboard == contract.id
+            await eventually(lambda: _is(state.inside.known(contract.id) is not None))
+            record = state.inside.known(contract.id)
+            assert record is not None
+            assert [each.name for each in record.tasks] == ["look around"]
+            assert record.verdict
+            assert [each.kind for each in record.log][:3] == [
+                "ContractCreated",
+                "ContractStarted",
+                "TaskCreated",
+            ]
+            await pilot.press("left_curly_bracket")
+            await eventually(lambda: _is(state.inside.known(contract.id) is not None))
+            past = state.inside.known(contract.id)
+            assert past is not None
+            assert (past.contract.status, past.rows_of_tasks()) == ("created", [])
+            await pilot.press("full_stop", "A")
+            await eventually(lambda: _is("would be refused: " in state.notice))
+            await pilot.press("r")
+            await pilot.press("y")
+            await eventually(lambda: _is(state.notice.startswith("refused: ")))
+            await pilot.press("escape", "x", "b", "p", "y")
+            await eventually(lambda: _is(state.notice == "done: pause 1 of 1"))
+            assert (await contracts.get(contract.id)).status == "paused"
+            await pilot.press("4")
+            await eventually(lambda: _is(bool(state.system or state.system_refused)))
+        assert app.error is None

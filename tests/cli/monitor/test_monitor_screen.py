@@ -45,7 +45,7 @@ def test_the_screen_of_the_contracts() -> None:
     lines = [line.rstrip() for line in screen(fleet())]
     assert lines[:9] == [
         " makima   4 need you   2/5 alive   2 dead   1 stuck                   ● live  1",
-        " [1 Contracts 6]  2 Agents 6   3 Events                                / filter",
+        " [1 Contracts 6]  2 Agents 6   3 Events   4 System                     / filter",
         "─" * 80,
         " NEEDS YOU                                                         oldest first",
         " ? contract c2             Which colour?                                     22m",
@@ -63,7 +63,7 @@ def test_the_screen_of_the_contracts() -> None:
         " 10:00:01  contract c1                 TaskCompleted  task_name=look around  s…",
         "",
         "─" * 80,
-        " Enter open  n next  / filter  ? keys  q quit",
+        " n next  / filter  s sort  p pause  ? keys  q quit",
     ]
 
 

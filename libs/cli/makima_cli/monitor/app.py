@@ -1,5 +1,6 @@
 """The terminal: draws the state five times a second at most, and hands keys on."""
 
+import os
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from makima_cli.monitor.cells import plain_style, to_ascii
 from makima_cli.monitor.keys import Act, press
 from makima_cli.monitor.state import MonitorState
 from makima_cli.monitor.view import draw
-from makima_cli.readable import coloured
+from makima_cli.readable import coloured, readable
 
 DRAW_SECONDS: Final = 0.2
 LIST_SECONDS: Final = 0.2  # between two lists of up to `MANY` contracts; of twice as many, twice that
@@ -36,6 +37,7 @@ class Picture(Widget, can_focus=True):
 
     def render(self) -> Text:
         text = Text(no_wrap=True, end="")
+        self._state.width = self.size.width
         for number, line in enumerate(draw(self._state, *self.size, datetime.now(UTC))):
             text.append("\n" if number else "")
             for piece in line:
@@ -65,6 +67,8 @@ class MonitorApp(App[None]):
         feed: Callable[[], Awaitable[None]],
         write: Callable[[Act], Coroutine[None, None, None]],
     ) -> None:
+        if not os.environ.get("NO_COLOR"):
+            os.environ.pop("NO_COLOR", None)  # textual takes an empty one for set; no-color.org does not
         super().__init__(ansi_color=True)
         self._state = state
         self._feed = feed
@@ -99,6 +103,8 @@ class MonitorApp(App[None]):
     def _do(self, act: Act) -> None:
         if act.kind == "quit":
             self.exit()
+        elif act.kind == "copy":
+            self.copy_to_clipboard(readable(act.value))
         else:
             self.run_worker(self._write(act))
 

@@ -16,7 +16,9 @@ DIM: Final = "dim"
 HEAD: Final = "bold"
 CURSOR: Final = "reverse"
 # Where the terminal has no UTF-8.
-_ASCII: Final = str.maketrans("▌●○↻✗■–⊘‖◐✓─│…¶⧗→↓↑□◆‹▏·", ">*o~xX-!=%v-|~PS>vv.:<_.")
+_ASCII: Final = str.maketrans(
+    "▌●○↻✗■–⊘‖◐✓─│…¶⧗→↓↑□◆‹▏·▇▃¦═░├▪◂▸▁▂▄▅▆", ">*o~xX-!=%v-|~PS>v^.:<_.|.|=.+#<>_____"
+)
 _ATTRIBUTES: Final = frozenset({"bold", "dim", "reverse"})
 
 

@@ -1,71 +1,65 @@
-"""One contract, opened: its phases, what it waits for, its agents, and its last events."""
+"""One contract, opened: its phases, why it does not go on, its tabs, and its time."""
 
 from datetime import datetime
-from typing import Final
 
 from makima_sdk.models import Contract
 
+from makima_cli.durations import age
 from makima_cli.monitor import rows
-from makima_cli.monitor.cells import DIM, HEAD, Line, Piece, between, fit, padded
+from makima_cli.monitor.cells import HEAD, NEEDS, Line, Piece, between, fit, padded, rule
+from makima_cli.monitor.gate import gate_lines
+from makima_cli.monitor.record import Record
 from makima_cli.monitor.state import MonitorState
+from makima_cli.monitor.tabs import tab_names, tab_rows
+from makima_cli.monitor.time_slider import phase_times, slider
 
-MOST_AGENTS: Final = 6
+MIN_TAB_ROWS = 3
 
 
 def details(state: MonitorState, contract_id: str, width: int, height: int, now: datetime) -> list[Line]:
-    each = state.contracts.get(contract_id)
-    if each is None:
+    newest = state.contracts.get(contract_id)
+    if newest is None:
         return padded([(Piece(fit(" This contract is gone: Esc", width)),)], height, width)
+    inside = state.inside
+    record = inside.known(contract_id)
+    each = record.contract if record and inside.at is not None else newest
+    line = rule(width) if inside.at is None else (Piece("═" * width, HEAD),)
     word = rows.status_word(each)
-    names = each.phase_names
-    place = names.index(each.phase) if each.phase in names else -1
-    phases = "   ".join(
-        f"{'✓' if number < place else '●' if number == place else '○'} {name}"
-        for number, name in enumerate(names)
-    )
-    facts = [
-        f"id           {each.id}",
-        f"waits for    {rows.waits_for(each) or '–'}",
-        f"tasks        {each.tasks.completed} of {each.tasks.total} completed, {each.tasks.failed} failed",
-        f"switches     {_switches(each)}",
-        f"heard        {rows.since(state.heard.get(each.id), now)}    moved {rows.since(state.moved(each), now)}",
+    then = "" if inside.at is None else "   AS IT WAS"
+    lines = [
+        between(f"‹ {each.name}", f"{rows.SIGNS[word][0]} {word}   v{each.version}{then}", width, HEAD),
+        line,
+        (Piece(fit(f" {_phases(each, record)}", width)),),
+        (Piece(" " * width),),
     ]
-    facts += [
-        f"{'✓' if item.completed else '○'} {item.name} ({item.phase})"
-        for item in each.deliverables
-        if item.phase == each.phase
-    ]
+    bottom = [line, slider(record, inside, newest.version, width)]
+    tabs = [line, tab_names(each, record, inside, width)]
+    room = height - len(lines) - len(bottom) - len(tabs)
+    middle = _gate(state, each, record, width)
+    if inside.at is not None:
+        middle = [
+            (Piece(fit(" As it was: nothing can be done there. '.' leads back to now.", width), NEEDS),)
+        ]
+    middle = middle[: max(room - MIN_TAB_ROWS, 0)]
+    listed = tab_rows(state, record, width, room - len(middle), now)
+    return padded([*lines, *middle, *tabs, *listed, *bottom], height, width)
+
+
+def _gate(state: MonitorState, each: Contract, record: Record | None, width: int) -> list[Line]:
+    lines = gate_lines(each, record, width, whole=state.explained)
     question = state.questions.get(each.id)
     if question is not None:
-        facts.append(f"? {question.question}")
-        facts += [f"    {number} {option}" for number, option in enumerate(question.options, 1)]
-    lines = [
-        between(f"‹ {each.name}", f"{rows.SIGNS[word][0]} {word}   v{each.version}", width, HEAD),
-        (Piece(fit(f" {phases}", width)),),
-        (Piece(" " * width),),
-        *[(Piece(fit(f" {fact}", width)),) for fact in facts],
-    ]
-    lines += _agents(state, contract_id, width, now)
-    lines.append((Piece(fit(" EVENTS", width), HEAD),))
-    room = height - len(lines)
-    for event in reversed(state.events):
-        if room <= 0:
-            break
-        if event.get("contract_id") == contract_id:
-            at = str(event.get("timestamp", ""))[11:19]
-            lines.append((Piece(fit(f" {at}  {rows.event_text(event)}", width)),))
-            room -= 1
-    return padded(lines, height, width)
+        choices = "   ".join(f"{number} {option}" for number, option in enumerate(question.options, 1))
+        lines.insert(0, (Piece(fit(f" ? {question.question}   {choices}", width), NEEDS),))
+    return lines
 
 
-def _switches(contract: Contract) -> str:
-    guard = "on: you confirm each phase" if contract.phase_guard else "off"
-    return f"auto-complete {'on' if contract.auto_complete_enabled else 'off'}, guard {guard}"
-
-
-def _agents(state: MonitorState, contract_id: str, width: int, now: datetime) -> list[Line]:
-    found = [each for key, each in state.agents.items() if key[0] == contract_id]
-    lines: list[Line] = [(Piece(fit(" AGENTS", width), HEAD),)]
-    lines += [rows.agent(state, each, width, now, chosen=False) for each in found[:MOST_AGENTS]]
-    more = len(found) - MOST_AGENTS
-    return [*lines, (Piece(fit(f" +{more} more", width), DIM),)] if more > 0 else lines
+def _phases(each: Contract, record: Record | None) -> str:
+    names = each.phase_names
+    place = names.index(each.phase) if each.phase in names else -1
+    took = phase_times(record) if record else {}
+    signs = ("✓" if number < place else "●" if number == place else "○" for number in range(len(names)))
+    return "   ".join(
+        f"{sign} {name}" + (f" {age(took[name])}" if name in took and sign == "✓" else "")
+        for sign, name in zip(signs, names, strict=True)
+    )

@@ -2,22 +2,30 @@
 
 import asyncio
 from contextlib import aclosing
+from datetime import UTC, datetime
 from typing import Final
 
 from makima_sdk.agents import AgentRecord, Agents
 from makima_sdk.connection import Connection
 from makima_sdk.contracts import Contracts
 from makima_sdk.http import Http
-from makima_sdk.models import Contract
+from makima_sdk.models import Contract, Page
 from makima_sdk.monitoring import Filter
 from makima_sdk.monitoring import monitor as stream
 from makima_sdk.problems import MakimaError, ProblemError, UnreachableError
 
+from makima_cli.monitor.acting import Acting
+from makima_cli.monitor.beats import SHOWN
+from makima_cli.monitor.figures_reader import FiguresReader
 from makima_cli.monitor.keys import Act
 from makima_cli.monitor.model import Link
+from makima_cli.monitor.record_reader import RecordReader
 from makima_cli.monitor.state import MAX_CONTRACTS, MAX_SHOWN_AGENTS, MonitorState
 
-RECONNECT_SECONDS: Final = 1.0
+RECONNECT_SECONDS: Final = 1.0  # after the first loss; longer with each attempt
+MAX_RECONNECT_SECONDS: Final = 5.0
+LOOK_SECONDS: Final = 0.2
+REFUSES_MEMBER: Final = frozenset({400, 422})
 READ_SECONDS: Final = 0.5  # between two rounds of reading what changed
 CHANGED_PER_ROUND: Final = 20
 AGENTS_SECONDS: Final = 2.0  # for each page of them
@@ -43,6 +51,7 @@ class Feed:
         self._first_patience = patience  # seconds for the first connection
         self._stale = asyncio.Event()  # what was read is to be read again as a whole
         self._all_due = self._agents_due = float("inf")  # in seconds of the loop's clock
+        self._has_beats = True  # until the server refuses to tell them
         self._http = Http(connection.url, connection.token, retry_for=0.0)
 
     async def run(self) -> None:
@@ -53,28 +62,11 @@ class Feed:
         async with self._http, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen())
             tasks.create_task(self._read())
+            tasks.create_task(self._look())
 
     async def act(self, act: Act) -> None:
-        """Write it; what came of it is said in the state."""
-        contracts, state = Contracts(self._http), self._state
-        try:
-            match act.kind:
-                case "answer":
-                    await contracts.answer(act.contract_id, act.question_id, act.value)
-                    state.questions.pop(act.contract_id, None)
-                case "confirm":
-                    await contracts.change_phase(
-                        act.contract_id, act.value, confirmed=True, expected_version=act.version
-                    )
-                case _:
-                    await contracts.act(act.contract_id, act.kind, expected_version=act.version)
-        except ProblemError as error:
-            state.notice = f"refused: {error.detail} [{error.code}]"
-        except UnreachableError as error:
-            state.notice = f"not sent: {error}"
-        else:
-            state.notice = f"done: {act.kind} {state.name(act.contract_id)}"
-        state.read_again(act.contract_id)
+        """Do it; what came of it is said in the state."""
+        await Acting(self._http, self._state).act(act)
 
     async def _listen(self) -> None:
         state, patience = self._state, self._first_patience
@@ -85,8 +77,13 @@ class Feed:
                 unreached = isinstance(error, UnreachableError) and state.link is Link.CONNECTING
                 if unreached or not is_temporary(error):
                     raise
-            state.link, patience = Link.RECONNECTING, 0.0
-            await asyncio.sleep(RECONNECT_SECONDS)
+            if state.link is not Link.RECONNECTING:
+                state.attempts = 0
+            state.lose(datetime.now(UTC))
+            patience = 0.0
+            state.attempts += 1
+            delay = min(RECONNECT_SECONDS * state.attempts, MAX_RECONNECT_SECONDS)
+            await asyncio.sleep(delay)
 
     async def _follow(self, patience: float) -> None:
         """Fold messages until the connection is lost."""
@@ -114,8 +111,22 @@ class Feed:
                     raise
             await asyncio.sleep(READ_SECONDS)
 
+    async def _look(self) -> None:
+        """Read what is looked at: an opened contract, the system."""
+        records, figures = RecordReader(self._http, self._state), FiguresReader(self._http, self._state)
+        while True:
+            try:
+                await records.read_due()
+                await figures.read_due(asyncio.get_running_loop().time())
+            except (MakimaError, TimeoutError) as error:
+                if not is_temporary(error):
+                    raise
+            await asyncio.sleep(LOOK_SECONDS)
+
     async def _read_due(self, now: float) -> None:
-        if self._stale.is_set() or now >= self._all_due:
+        if self._state.held.since is not None:
+            return
+        if self._stale.is_set() or self._state.reread or now >= self._all_due:
             await self._read_all()
             self._all_due, self._agents_due = now + ALL_SECONDS, now
         await self._read_changed()
@@ -124,6 +135,7 @@ class Feed:
 
     async def _read_all(self) -> None:
         self._stale.clear()  # a reset while it is read sets it again
+        self._state.reread = False
         position = self._state.position
         found: list[str] = []
         whole = True
@@ -147,9 +159,7 @@ class Feed:
         cursor: str | None = None
         pages = 0
         while len(found) < MAX_SHOWN_AGENTS:
-            page = await Agents(self._http).page(
-                {"limit": PAGE_SIZE} | ({"cursor": cursor} if cursor else {})
-            )
+            page = await self._agents_page({"cursor": cursor} if cursor else {})
             pages += 1
             found.extend(page.items)
             cursor = page.next_cursor
@@ -157,6 +167,18 @@ class Feed:
                 break
         self._state.put_agents(found)
         return pages
+
+    async def _agents_page(self, query: dict[str, str | int | bool]) -> Page[AgentRecord]:
+        """With their beats, of a server that knows them."""
+        query["limit"] = PAGE_SIZE
+        beats: dict[str, str | int | bool] = {"beats": SHOWN} if self._has_beats else {}
+        try:
+            return await Agents(self._http).page(query | beats)
+        except ProblemError as error:
+            if not beats or error.status not in REFUSES_MEMBER:
+                raise
+        self._has_beats = False
+        return await Agents(self._http).page(query)
 
     async def _read_changed(self) -> None:
         for contract_id in list(self._state.unread)[:CHANGED_PER_ROUND]:

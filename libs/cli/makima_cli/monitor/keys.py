@@ -4,11 +4,14 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from makima_schemas.contract.model import ContractStatus
-from makima_sdk.models import Contract
 
-from makima_cli.monitor.model import PANE_FILTERS, Pane, Prompt, next_phase
-from makima_cli.monitor.rows import agent_key
-from makima_cli.monitor.state import MonitorState
+from makima_cli.monitor.asks import ask, preview_batch
+from makima_cli.monitor.model import ORDERS, PANE_FILTERS, Pane, Prompt, next_phase
+from makima_cli.monitor.record import Tab
+from makima_cli.monitor.rows import agent_key, event_key
+from makima_cli.monitor.state import WIDE, MonitorState
+from makima_cli.monitor.tabs import count
+from makima_cli.monitor.time_slider import stepped
 from makima_cli.monitor.wanted import FilterError, parse
 
 PAGE_ROWS: Final = 10
@@ -16,13 +19,14 @@ MAX_TYPED: Final = 4000  # characters of an answer or a filter
 
 
 class Act(NamedTuple):
-    """An effect: a write about one contract, or the end."""
+    """An effect: a write, a question to the server, a copy, or the end."""
 
-    kind: str  # quit, answer, confirm, or an action of the API
+    kind: str  # quit, copy, why, advance (dry run), do advance, do batch, restart, answer, confirm, or an API action
     contract_id: str = ""
-    value: str = ""  # the answer, or the phase
+    value: str = ""  # the answer, the phase, the role, the action of a batch, or what is copied
     question_id: str = ""
     version: int | None = None  # of the contract as it was shown: another one refuses
+    items: tuple[tuple[str, int], ...] = ()  # of a batch: contracts and their versions
 
 
 STEPS: Final = {
@@ -35,6 +39,8 @@ STEPS: Final = {
     "pageup": -PAGE_ROWS,
 }
 _TO_FAR_END: Final = {"g": -(10**9), "home": -(10**9), "G": 10**9, "end": 10**9}
+_WRITES: Final = frozenset("acAPUFrb")
+_SIDE_BY_SIDE: Final = (Pane.CONTRACTS, Pane.AGENTS, Pane.EVENTS)
 
 
 def press(state: MonitorState, key: str, character: str | None, now: datetime) -> Act | None:
@@ -47,37 +53,115 @@ def press(state: MonitorState, key: str, character: str | None, now: datetime) -
         return Act("quit")
     if name in STEPS or name in _TO_FAR_END:
         _move(state, (STEPS | _TO_FAR_END)[name], now)
-    elif name in ("1", "2", "3"):
-        state.pane, state.opened, state.help = Pane(int(name)), "", False
-    elif name == "?":
-        state.help = not state.help
-    elif name == "escape":
-        state.opened, state.help = "", False
-    elif name == "enter":
-        state.opened = state.subject()
-    elif name == "n":
-        _next_need(state)
-    elif name == "/":
-        state.prompt = Prompt("filter", text=state.filters[state.pane].text, asks="filter /")
+    elif name in "[]{}." and state.opened:
+        _slide(state, name)
+    elif name in _WRITES:
+        return _write(state, name)
+    elif name in ("w", "y"):
+        return _why(state) if name == "w" else _copy(state)
     else:
-        _ask(state, name)
+        _look(state, name, now)
     return None
 
 
-def _move(state: MonitorState, step: int, now: datetime) -> None:
-    if state.pane is Pane.CONTRACTS:
-        ids = [each.id for each in state.listed(now)]
-    elif state.pane is Pane.AGENTS:
-        ids = [agent_key(each) for each in state.listed_agents()]
+def _look(state: MonitorState, name: str, now: datetime) -> None:
+    """Keys that change nothing but what is seen."""
+    match name:
+        case "1" | "2" | "3" | "4" | "5" if state.opened:
+            state.inside.go_to(Tab(int(name)))
+        case "1" | "2" | "3" | "4":
+            state.pane, state.help, state.told, state.whole = Pane(int(name)), False, (), True
+        case "tab":
+            _next_pane(state)
+        case "?":
+            state.help = not state.help
+        case "escape":
+            _back(state)
+        case "enter" if state.subject() and not state.opened:
+            state.opened = state.subject()
+            state.inside.begin()
+        case "n":
+            _next_need(state)
+        case "/" if PANE_FILTERS[state.pane]:
+            state.prompt = Prompt("filter", text=state.filters[state.pane].text, asks="filter /")
+        case _:
+            _arrange(state, name, now)
+
+
+def _arrange(state: MonitorState, name: str, now: datetime) -> None:
+    """Order, pause and selection."""
+    if name == "s" and state.pane in ORDERS:
+        names = ORDERS[state.pane]
+        state.orders[state.pane] = names[(names.index(state.orders[state.pane]) + 1) % len(names)]
+    elif name == "p":
+        state.pause_or_go_on(now)
+    elif name in ("x", "X") and state.pane is Pane.CONTRACTS and state.selected[Pane.CONTRACTS]:
+        _mark(state, now, to_here=name == "X")
+
+
+def _back(state: MonitorState) -> None:
+    """From the help, else from an answer, a contract, the selection, and at last from the cursor: rows move again."""
+    if state.help:
+        state.help = False
+    elif state.told:
+        state.told = ()
+    elif state.opened:
+        state.opened, state.explained = "", False
+        state.inside.begin()
+    elif state.marked:
+        state.marked.clear()
     else:
-        ids = []
+        state.selected[state.pane] = ""
+
+
+def _next_pane(state: MonitorState) -> None:
+    panes = _SIDE_BY_SIDE if state.width >= WIDE else tuple(Pane)
+    place = panes.index(state.pane) + 1 if state.pane in panes else 0
+    state.pane, state.whole = panes[place % len(panes)], state.width < WIDE
+    state.opened = ""
+
+
+def _ids(state: MonitorState, now: datetime) -> list[str]:
+    match state.pane:
+        case Pane.CONTRACTS:
+            return [each.id for each in state.listed(now)]
+        case Pane.AGENTS:
+            return [agent_key(each) for each in state.listed_agents()]
+        case Pane.EVENTS:
+            return [event_key(each) for each in state.listed_events()]
+        case Pane.SYSTEM:
+            return []
+
+
+def _move(state: MonitorState, step: int, now: datetime) -> None:
+    if state.opened:
+        _move_in_tab(state, step)
+        return
+    if step == _TO_FAR_END["g"]:
+        state.rearrange()
+    ids = _ids(state, now)
     if not ids:
         return
     chosen = state.selected[state.pane]
     place = ids.index(chosen) + step if chosen in ids else 0
     state.selected[state.pane] = ids[max(0, min(place, len(ids) - 1))]
-    if state.opened:
-        state.opened = state.selected[state.pane].partition("\n")[0]
+    state.on_need = False
+
+
+def _move_in_tab(state: MonitorState, step: int) -> None:
+    inside = state.inside
+    record = inside.known(state.opened)
+    if record is None:
+        return
+    inside.row = max(0, min(inside.row + step, count(record, inside.tab) - 1))
+    on_agent = inside.tab is Tab.AGENTS and inside.row < len(record.agents)
+    inside.role = record.agents[inside.row].role if on_agent else ""
+
+
+def _slide(state: MonitorState, key: str) -> None:
+    known, inside = state.contracts.get(state.opened), state.inside
+    if known is not None:
+        inside.at = stepped(inside.record, inside.at, known.version, key)
 
 
 def _next_need(state: MonitorState) -> None:
@@ -87,58 +171,90 @@ def _next_need(state: MonitorState) -> None:
         return
     chosen = state.selected[Pane.CONTRACTS]
     place = ids.index(chosen) + 1 if chosen in ids else 0
-    state.pane = Pane.CONTRACTS
+    state.pane, state.on_need = Pane.CONTRACTS, True
     state.selected[Pane.CONTRACTS] = ids[place % len(ids)]
+    if state.opened:
+        state.opened = state.selected[Pane.CONTRACTS]
+        state.inside.begin()
 
 
-def _ask(state: MonitorState, key: str) -> None:
-    """Say what an action will do, and ask for it; what cannot be done now is told."""
+def _mark(state: MonitorState, now: datetime, *, to_here: bool) -> None:
+    chosen = state.selected[Pane.CONTRACTS]
+    if not to_here or not state.marked:
+        if state.marked.pop(chosen, True) is not None:
+            state.marked[chosen] = None
+        return
+    ids = [each.id for each in state.listed(now)]
+    last = next(reversed(state.marked))
+    if last in ids and chosen in ids:
+        first, end = sorted((ids.index(last), ids.index(chosen)))
+        state.marked |= dict.fromkeys(ids[first : end + 1])
+
+
+def _write(state: MonitorState, key: str) -> Act | None:
+    if state.opened and state.inside.at is not None:
+        state.notice = "This is the past: nothing can be done there. '.' leads back to now."
+        return None
+    if key != "A":
+        ask(state, key)
+        return None
     contract = state.contracts.get(state.subject())
     if contract is None:
-        return
-    match key, contract.status:
-        case "a", ContractStatus.WAITING_FOR_INPUT if contract.id in state.questions:
-            _ask_answer(state, contract)
-        case "c", ContractStatus.WAITING_FOR_INPUT if contract.waiting_for == "phase_confirmation":
-            _ask_confirmation(state, contract)
-        case "P", ContractStatus.PAUSED:
-            _ask_whether(state, contract, "resume")
-        case "P", ContractStatus.ACTIVE | ContractStatus.WAITING_FOR_INPUT | ContractStatus.BLOCKED:
-            _ask_whether(state, contract, "pause")
-        case "U", ContractStatus.BLOCKED:
-            _ask_whether(state, contract, "unblock")
-        case "F", _:
-            _ask_whether(state, contract, "fail")
-        case "a" | "c" | "P" | "U", _:
-            state.notice = f"{contract.name} is {contract.status}: nothing to do with {key}"
-        case _:
-            pass
-
-
-def _ask_answer(state: MonitorState, contract: Contract) -> None:
-    question = state.questions[contract.id]
-    choices = "   ".join(f"{number} {option}" for number, option in enumerate(question.options, 1))
-    asks = f"{question.question}   {choices}   answer:" if choices else f"{question.question} answer:"
-    state.prompt = Prompt("answer", contract.id, asks=asks, question_id=question.id)
-
-
-def _ask_confirmation(state: MonitorState, contract: Contract) -> None:
+        return None
     following = next_phase(contract)
     if following is None:
         state.notice = f"{contract.phase} is the last phase: makima contracts complete {contract.id}"
-        return
-    asks = f"{contract.name}: {contract.phase} → {following}, go on? y/n"
-    state.prompt = Prompt("confirm", contract.id, asks=asks, value=following, version=contract.version)
+        return None
+    state.notice = f"dry run: {contract.phase} → {following} …"
+    return Act("advance", contract.id, following, version=contract.version)
 
 
-def _ask_whether(state: MonitorState, contract: Contract, action: str) -> None:
-    asks = f"{action} {contract.name}? y/n"
-    state.prompt = Prompt(action, contract.id, asks=asks, version=contract.version)
+def _why(state: MonitorState) -> Act | None:
+    """Of an agent: why it was declared dead; of a contract: why it does not go on."""
+    on_agent = state.inside.role if state.opened else state.pane is Pane.AGENTS
+    here = state.agent_here()
+    if on_agent and here is not None:
+        return Act("why", here[0], here[1])
+    if state.opened:
+        state.explained = not state.explained
+    elif state.subject():
+        state.opened, state.explained = state.subject(), True
+        state.inside.begin()
+    return None
+
+
+def _copy(state: MonitorState) -> Act | None:
+    """The id of what the cursor is on; the same again: the command about it."""
+    here = state.agent_here()
+    if here is None:
+        return None
+    contract_id, role = here
+    on_agent = bool(state.inside.role) if state.opened else state.pane is Pane.AGENTS
+    whole = f"{contract_id}/{role}" if on_agent else contract_id
+    command = f"makima why {whole}" if on_agent else _command(state, contract_id)
+    text = command if state.copied == whole else whole
+    state.copied = "" if text == command else whole
+    state.notice = f"copied: {text}" + ("" if text == command else "   (y: the command)")
+    return Act("copy", value=text)
+
+
+def _command(state: MonitorState, contract_id: str) -> str:
+    """What does what waits, else what shows it."""
+    contract, question = state.contracts.get(contract_id), state.questions.get(contract_id)
+    if question is not None:
+        return f"makima contracts answer {contract_id} {question.id} ANSWER"
+    if contract is not None and contract.waiting_for == "phase_confirmation":
+        return f"makima contracts confirm {contract_id}"
+    blocked = contract is not None and contract.status is ContractStatus.BLOCKED
+    return f"makima contracts {'unblock' if blocked else 'explain'} {contract_id}"
 
 
 def _type(state: MonitorState, prompt: Prompt, key: str, character: str | None) -> Act | None:
     if key == "escape":
         state.prompt = None
+        return None
+    if prompt.kind == "batch":
+        preview_batch(state, character)
         return None
     if prompt.kind not in ("filter", "answer"):
         state.prompt = None
@@ -176,4 +292,4 @@ def _entered(state: MonitorState, prompt: Prompt) -> Act | None:
 
 def _confirmed(prompt: Prompt) -> Act:
     """What was asked, not what it would be by now: if the contract has changed meanwhile, the version refuses."""
-    return Act(prompt.kind, prompt.contract_id, prompt.value, version=prompt.version)
+    return Act(prompt.kind, prompt.contract_id, prompt.value, version=prompt.version, items=prompt.items)

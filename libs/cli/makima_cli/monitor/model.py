@@ -1,7 +1,7 @@
 """What the monitor's state is made of: panes, needs, prompts, and the order of lists."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from typing import Final, NamedTuple
 
@@ -20,12 +20,14 @@ class Pane(IntEnum):
     CONTRACTS = 1
     AGENTS = 2
     EVENTS = 3
+    SYSTEM = 4
 
 
 PANE_FILTERS: Final[Mapping[Pane, Members]] = {
     Pane.CONTRACTS: CONTRACTS,
     Pane.AGENTS: AGENTS,
     Pane.EVENTS: EVENTS,
+    Pane.SYSTEM: {},
 }
 
 
@@ -50,13 +52,14 @@ class Need(NamedTuple):
 class Prompt(NamedTuple):
     """What is being typed in the last line, and for what."""
 
-    kind: str  # filter, answer, or an action that asks whether to do it
+    kind: str  # filter, answer, batch (which action), or an action that asks whether to do it
     contract_id: str = ""
     text: str = ""
     asks: str = ""
     question_id: str = ""
     value: str = ""  # the phase that was named
     version: int | None = None  # of the contract as it was shown when this was asked
+    items: tuple[tuple[str, int], ...] = ()  # contracts and their versions, of a batch
 
 
 def next_phase(contract: Contract) -> str | None:
@@ -82,6 +85,18 @@ def contract_order(contract: Contract) -> tuple[int, datetime, str]:
     return rank, contract.created_at if rank else contract.status_changed_at, contract.id
 
 
+def _moved(contract: Contract) -> tuple[datetime, str]:
+    return contract.last_activity_at or contract.created_at, contract.id
+
+
+# By name of the order; the first one is in force until somebody asks for another.
+CONTRACT_ORDERS: Final[Mapping[str, Callable[[Contract], tuple[object, ...]]]] = {
+    "needs you": contract_order,
+    "moved": _moved,
+    "name": lambda contract: (contract.name, contract.id),
+    "newest": lambda contract: (-contract.created_at.timestamp(), contract.id),
+}
+
 _AGENT_RANK: Final = {
     AgentStatus.DEAD_FAILED_REVIVE: 0,
     AgentStatus.DEAD: 1,
@@ -95,3 +110,15 @@ _AGENT_RANK: Final = {
 def agent_order(agent: AgentRecord) -> tuple[int, str, str]:
     rank = 3 if agent.stuck else _AGENT_RANK[agent.status_now]
     return rank, agent.contract_id, agent.role
+
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+AGENT_ORDERS: Final[Mapping[str, Callable[[AgentRecord], tuple[object, ...]]]] = {
+    "dead first": agent_order,
+    "moved": lambda agent: (agent.progress_at or agent.since or _NEVER, agent.contract_id, agent.role),
+    "role": lambda agent: (agent.role, agent.contract_id),
+}
+ORDERS: Final[Mapping[Pane, tuple[str, ...]]] = {
+    Pane.CONTRACTS: tuple(CONTRACT_ORDERS),
+    Pane.AGENTS: tuple(AGENT_ORDERS),
+}

@@ -10,9 +10,10 @@ from makima_sdk.models import Contract
 
 from makima_cli.durations import age
 from makima_cli.event_summary import summary
+from makima_cli.monitor.beats import SHOWN, strip
 from makima_cli.monitor.cells import ALIVE, CURSOR, DEAD, DIM, NEEDS, RESTARTING, Line, Piece, fit
 from makima_cli.monitor.model import Need
-from makima_cli.monitor.state import Event, MonitorState
+from makima_cli.monitor.state import WIDE, Event, MonitorState
 
 # The sign of each word, and its style.
 SIGNS: Final = {
@@ -37,8 +38,8 @@ SIGNS: Final = {
     "OFFLINE": ("–", DIM),
 }
 _WORDS: Final = {AgentStatus.DEAD_FAILED_REVIVE: "DEAD (UNRECOVERABLE)"}
-_WIDE: Final = 110  # columns from which there is room for what a contract waits for
 MIN_NAME: Final = 8
+_BEATS_WIDTH: Final = 66  # columns from which there is room for the beats
 
 
 def status_word(contract: Contract) -> str:
@@ -69,7 +70,7 @@ def row(word: str, text: str, *, chosen: bool) -> Line:
 
 
 def need(state: MonitorState, each: Need, width: int, now: datetime, *, chosen: bool) -> Line:
-    kind = f"{each.kind:<9}" if width >= _WIDE else ""
+    kind = f"{each.kind:<9}" if width >= WIDE else ""
     room = width - 9 - len(kind)
     name = max(MIN_NAME, room // 3)
     text = (
@@ -80,19 +81,20 @@ def need(state: MonitorState, each: Need, width: int, now: datetime, *, chosen: 
 
 
 def contracts_head(width: int) -> Line:
-    waits = f"  {'WAITS FOR':<{_waits(width)}}" if width >= _WIDE else ""
+    waits = f"  {'WAITS FOR':<{_waits(width)}}" if width >= WIDE else ""
     text = f"   STATUS     {fit('CONTRACT', _name(width))} PHASE         TASKS{waits} HEARD MOVED"
     return (Piece(text, "bold"),)
 
 
 def contract(state: MonitorState, each: Contract, width: int, now: datetime, *, chosen: bool) -> Line:
     word = status_word(each)
+    mark = "*" if each.id in state.marked else " "  # selected for a batch
     names = each.phase_names
     place = f"{each.phase} {names.index(each.phase) + 1}/{len(names)}" if each.phase in names else each.phase
     tasks = f"{each.tasks.completed}/{each.tasks.total}" if each.tasks.total else "–"
-    waits = f"  {fit(waits_for(each), _waits(width))}" if width >= _WIDE else ""
+    waits = f"  {fit(waits_for(each), _waits(width))}" if width >= WIDE else ""
     text = (
-        f" {word:<10} {fit(each.name, _name(width))} {fit(place, 13)} {fit(tasks, 5, right=True)}{waits} "
+        f"{mark}{word:<10} {fit(each.name, _name(width))} {fit(place, 13)} {fit(tasks, 5, right=True)}{waits} "
         f"{since(state.heard.get(each.id), now):>5} {since(state.moved(each), now):>5}"
     )
     return row(word, text, chosen=chosen)
@@ -119,8 +121,10 @@ def waits_for(each: Contract) -> str:
             return ""
 
 
-def agents_head(width: int) -> Line:
-    return (Piece(f"   {'STATE':<24} {fit('AGENT', width - 41)} DUE IN MOVED", "bold"),)
+def agents_head(state: MonitorState, width: int) -> Line:
+    beats = f" {'LAST 20 BEATS':<{SHOWN}}" if _has_beats(state, width) else ""
+    state_width, name = _agent_cells(state, width)
+    return (Piece(f"   {'STATE':<{state_width}} {fit('AGENT', name)}{beats} DUE IN MOVED", "bold"),)
 
 
 def agent(state: MonitorState, each: AgentRecord, width: int, now: datetime, *, chosen: bool) -> Line:
@@ -130,17 +134,42 @@ def agent(state: MonitorState, each: AgentRecord, width: int, now: datetime, *, 
     due = "–" if each.ready_until is None else age((each.ready_until - now).total_seconds())
     name = f"{each.role} {state.name(each.contract_id)}"
     label = f"{word} {stuck}" if stuck else word
+    state_width, room = _agent_cells(state, width)
+    beats = f" {strip(each.beats)}" if _has_beats(state, width) else ""
     text = (
-        f" {fit(label, 24)} {fit(name, width - 41)} {due:>6} {since(each.progress_at or each.since, now):>5}"
+        f" {fit(label, state_width)} {fit(name, room)}{beats} {due:>6} "
+        f"{since(each.progress_at or each.since, now):>5}"
     )
     return row(word, text, chosen=chosen)
 
 
-def event(state: MonitorState, each: Event, width: int) -> Line:
+def _has_beats(state: MonitorState, width: int) -> bool:
+    """Only a server that tells them has them; where a column is narrow, names come first."""
+    return width >= _BEATS_WIDTH and state.once("beats", lambda: _any_beats(state))
+
+
+def _any_beats(state: MonitorState) -> bool:
+    return any(each.beats is not None for each in state.agents.values())
+
+
+def _agent_cells(state: MonitorState, width: int) -> tuple[int, int]:
+    """Cells of the state, and of the agent's name."""
+    beats = SHOWN + 1 if _has_beats(state, width) else 0
+    state_width = 24 if width - 41 - beats >= MIN_NAME else 22
+    return state_width, width - 17 - state_width - beats
+
+
+def event_key(each: Event) -> str:
+    """What the cursor of the events is on: the contract's id, and the position."""
+    return f"{each.get('contract_id')}\n{each.get('position')}"
+
+
+def event(state: MonitorState, each: Event, width: int, *, chosen: bool = False) -> Line:
     name = max(MIN_NAME, (width - 12) * 2 // 5)
     at = str(each.get("timestamp", ""))[11:19]
     contract_name = fit(state.name(str(each.get("contract_id"))), name)
-    return (Piece(f" {fit(at, 8)}  {contract_name} {fit(event_text(each), width - 13 - name)} "),)
+    text = f"{fit(at, 8)}  {contract_name} {fit(event_text(each), width - 13 - name)} "
+    return (Piece(f"▌{text}", CURSOR),) if chosen else (Piece(f" {text}"),)
 
 
 def event_text(each: Event) -> str:
@@ -149,7 +178,7 @@ def event_text(each: Event) -> str:
 
 def _name(width: int) -> int:
     """Cells for the name of a contract."""
-    return width - 46 if width < _WIDE else 32
+    return width - 46 if width < WIDE else 32
 
 
 def _waits(width: int) -> int:

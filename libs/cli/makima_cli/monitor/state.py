@@ -12,21 +12,28 @@ from typing import Final, TypeVar, cast
 
 from makima_schemas.agent import AgentStatus
 from makima_schemas.contract.model import ContractStatus
+from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from makima_sdk.agents import AgentRecord
 from makima_sdk.models import Contract, Question
 
+from makima_cli.event_summary import summary
+from makima_cli.monitor.holding import Held, Places
 from makima_cli.monitor.model import (
+    AGENT_ORDERS,
+    CONTRACT_ORDERS,
+    ORDERS,
     WAITING,
     Link,
     Need,
     Pane,
     Prompt,
-    agent_order,
-    contract_order,
     next_phase,
 )
+from makima_cli.monitor.record import Inside
 from makima_cli.monitor.wanted import Wanted
 
+WIDE: Final = 110  # columns from which agents and events stand side by side under the contracts
+WIDEST: Final = 160  # columns from which the contract under the cursor stands at the right
 MAX_CONTRACTS: Final = 10_000
 MAX_SHOWN_AGENTS: Final = 10_000
 MAX_EVENTS: Final = 500
@@ -59,9 +66,30 @@ class MonitorState:
     filters: dict[Pane, Wanted] = field(default_factory=lambda: {pane: Wanted() for pane in Pane})
     selected: dict[Pane, str] = field(default_factory=lambda: dict.fromkeys(Pane, ""))
     opened: str = ""  # the contract whose details are shown; empty: none
+    inside: Inside = field(default_factory=Inside)  # where in the opened contract
     prompt: Prompt | None = None
     notice: str = ""  # what came of the last action
+    told: tuple[str, ...] = ()  # an answer that takes the screen until Esc
     help: bool = False
+    explained: bool = False  # each reason with who must act, and how
+    whole: bool = True  # the pane takes the screen, also where there is room for several
+    on_need: bool = False  # the cursor came to what waits by `n`
+    copied: str = ""  # what was copied last: once more copies the command
+    width: int = 80  # of the terminal, in columns
+    marked: dict[str, None] = field(
+        default_factory=dict[str, None]
+    )  # contracts that are selected for a batch
+    orders: dict[Pane, str] = field(
+        default_factory=lambda: {pane: names[0] for pane, names in ORDERS.items()}
+    )
+    places: dict[Pane, Places] = field(default_factory=lambda: {pane: Places() for pane in ORDERS})
+    held: Held = field(default_factory=Held)
+    reread: bool = False  # everything is to be read again
+    attempts: int = 0  # to connect again, since the connection was lost
+    lost_at: datetime | None = None
+    system: Mapping[str, object] | None = None  # what `GET /system` tells
+    system_refused: str = ""
+    series: Mapping[str, object] | None = None  # of the last hour, of a server that tells it
     # Of what is drawn: lists are made once for each. None: whenever they are asked for.
     frame: int | None = None
     _made: dict[str, tuple[tuple[int, str], object]] = field(
@@ -82,10 +110,36 @@ class MonitorState:
         return cast("T", known[1])
 
     def fold(self, event: Event) -> None:
-        """Take one message of the monitor in; one that was taken in before changes nothing."""
+        """Take one message of the monitor in; one that was taken in before changes nothing. While the screen is
+        paused it waits.
+        """
+        if self.held.since is not None and event.get("type") != "hello":
+            self.held.hold(event)
+        else:
+            self._fold(event)
+
+    def pause_or_go_on(self, now: datetime) -> None:
+        """Stop the screen as it is, or let in what came meanwhile."""
+        if self.held.since is None:
+            self.held.since = now
+            return
+        for event in self.held.release():
+            self._fold(event)
+        self.reread = True
+
+    def lose(self, now: datetime) -> None:
+        """The connection is lost: what is shown is as old as this."""
+        self.lost_at = self.lost_at or now
+        self.link = Link.RECONNECTING
+
+    def shown_at(self, now: datetime) -> datetime:
+        """The time to which ages count: they stop while nothing comes."""
+        return min(self.held.since or now, (self.lost_at or now) if self.link is Link.RECONNECTING else now)
+
+    def _fold(self, event: Event) -> None:
         match event:
             case {"type": "hello", "epoch": str(epoch), "position": int(position)}:
-                self.link = Link.LIVE
+                self.link, self.attempts, self.lost_at = Link.LIVE, 0, None
                 self.epoch = self.epoch or epoch
                 self.position = position if self.position is None else self.position
             case {"type": "reset", "epoch": str(epoch), "position": int(position)}:
@@ -157,24 +211,55 @@ class MonitorState:
         return sorted(found, key=lambda need: (need.since, need.contract_id))
 
     def listed(self, now: datetime) -> list[Contract]:
-        """The contracts that the filter lets through: what waits for a person first, what has ended last."""
-        wanted = self.filters[Pane.CONTRACTS]
-        return self.once("contracts", lambda: self._listed(wanted, now), wanted.text)
+        """The contracts that the filter lets through, in the chosen order; while the cursor is on one, each keeps
+        its place, and what came later is counted.
+        """
+        wanted, order = self.filters[Pane.CONTRACTS], self.orders[Pane.CONTRACTS]
+        chosen = self.selected[Pane.CONTRACTS]
+        of = f"{wanted.text}\n{order}\n{bool(chosen)}"
+        return self.once("contracts", lambda: self._listed(wanted, order, now), of)
 
-    def _listed(self, wanted: Wanted, now: datetime) -> list[Contract]:
+    def _listed(self, wanted: Wanted, order: str, now: datetime) -> list[Contract]:
         everything = self.contracts.values()
-        found = (each for each in everything if wanted.contract(each, now)) if wanted.text else everything
-        return sorted(found, key=contract_order)
+        places, chosen = self.places[Pane.CONTRACTS], self.selected[Pane.CONTRACTS]
+        read = (
+            chosen if places.holds((wanted.text, order), chosen) else ""
+        )  # it stays while somebody reads it
+        found = (each for each in everything if each.id == read or wanted.contract(each, now))
+        rows = sorted(found if wanted.text else everything, key=CONTRACT_ORDERS[order])
+        return places.keep((wanted.text, order), chosen, [(each.id, each) for each in rows])
 
     def listed_agents(self) -> list[AgentRecord]:
-        """The agents that the filter lets through: the dead first, then the stuck."""
-        wanted = self.filters[Pane.AGENTS]
-        return self.once("agents", lambda: self._listed_agents(wanted), wanted.text)
+        """The agents that the filter lets through, in the chosen order and places as contracts."""
+        wanted, order = self.filters[Pane.AGENTS], self.orders[Pane.AGENTS]
+        of = f"{wanted.text}\n{order}\n{bool(self.selected[Pane.AGENTS])}"
+        return self.once("agents", lambda: self._listed_agents(wanted, order), of)
 
-    def _listed_agents(self, wanted: Wanted) -> list[AgentRecord]:
+    def _listed_agents(self, wanted: Wanted, order: str) -> list[AgentRecord]:
         everything = self.agents.values()
         found = (each for each in everything if wanted.agent(each, self.name(each.contract_id)))
-        return sorted(found if wanted.text else everything, key=agent_order)
+        rows = sorted(found if wanted.text else everything, key=AGENT_ORDERS[order])
+        places, chosen = self.places[Pane.AGENTS], self.selected[Pane.AGENTS]
+        return places.keep(
+            (wanted.text, order), chosen, [(f"{each.contract_id}\n{each.role}", each) for each in rows]
+        )
+
+    def listed_events(self) -> list[Event]:
+        """The latest first. A filter counts where events are the pane."""
+        wanted = self.filters[Pane.EVENTS]
+        return [
+            each
+            for each in reversed(self.events)
+            if wanted.event(
+                str(each.get("type")), f"{self.name(str(each.get('contract_id')))} {summary(each)}"
+            )
+        ]
+
+    def rearrange(self) -> None:
+        """Rows go to the places of now."""
+        for places in self.places.values():
+            places.forget()
+        self._made.clear()
 
     def read_again(self, contract_id: str) -> None:
         """The contract is to be read again, if not too many are already."""
@@ -183,9 +268,22 @@ class MonitorState:
 
     def subject(self) -> str:
         """The contract that actions are about; empty: none."""
+        return self.opened or self.selected[self.pane].partition("\n")[0]
+
+    def viewed(self) -> str:
+        """The contract whose details are in sight; empty: none."""
+        beside = self.width >= WIDEST and self.pane is Pane.CONTRACTS
+        return self.opened or (self.subject() if beside else "")
+
+    def agent_here(self) -> tuple[str, str] | None:
+        """Contract and role that actions on an agent are about: of a contract, its supervisor."""
         if self.opened:
-            return self.opened
-        return self.selected[self.pane].partition("\n")[0] if self.pane is not Pane.EVENTS else ""
+            return self.opened, self.inside.role or SUPERVISOR_ROLE
+        if self.pane is Pane.AGENTS and self.selected[Pane.AGENTS]:
+            contract_id, _, role = self.selected[Pane.AGENTS].partition("\n")
+            return contract_id, role
+        subject = self.subject()
+        return (subject, SUPERVISOR_ROLE) if subject else None
 
     def _is_wanted(self, contract_id: str) -> bool:
         return not self.only or contract_id in self.only
@@ -244,6 +342,7 @@ class MonitorState:
     def _forget(self, contract_id: str) -> None:
         for known in (self.contracts, self.questions, self.heard, self._changed_at, self.unread):
             known.pop(contract_id, None)
+        self.marked.pop(contract_id, None)
         self.agents = {key: each for key, each in self.agents.items() if key[0] != contract_id}
 
     def _begin_again(self, epoch: str, position: int) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from makima_schemas.agent import AgentStatus
 from makima_schemas.contract.model import ContractStatus
-from makima_sdk.models import ENDED
+from makima_sdk.models import ENDED, Contract
 
 from makima_cli.monitor import rows
 from makima_cli.monitor.cells import (
@@ -24,65 +24,85 @@ from makima_cli.monitor.cells import (
     window,
 )
 from makima_cli.monitor.details import details
-from makima_cli.monitor.model import Link, Need, Pane
-from makima_cli.monitor.state import MonitorState
+from makima_cli.monitor.model import ORDERS, Link, Need, Pane
+from makima_cli.monitor.state import WIDE, WIDEST, MonitorState
+from makima_cli.monitor.system_pane import system_lines
+from makima_cli.monitor.vital_signs import vital_signs
 
-WIDE: Final = 110  # columns from which agents and events stand side by side under the contracts
-WIDEST: Final = 160  # columns from which the contract under the cursor stands at the right
 MIN_SCREEN: Final = (60, 12)  # below this, one line
+FULL_SCREEN: Final = (80, 24)  # below this, what needs you and contracts only
 MOST_NEEDS: Final = 3
+MOST_NEEDS_WIDE: Final = 5
 HELP: Final = (
-    "1 2 3     contracts, agents, events",
-    "j k ↓ ↑   move              g G Space  top, end, page",
-    "Enter Esc open, back        n          next thing that waits for you",
+    "1 2 3 4   contracts, agents, events, system; in a contract 1 to 5: its tabs      Tab  next pane",
+    "j k ↓ ↑   move                     g G Space  top (rows to their places), end, page",
+    "Enter Esc open, back               n          next thing that waits for you",
     "/         filter: status:active,blocked phase:plan stale:true waiting:true threshold:30m words",
     "          agents: status:dead stuck:true words       events: type:QuestionAsked words",
+    "s         order                    p          pause the screen, go on",
+    "w         why it does not go on; of an agent: why it was declared dead",
+    "y         copy the id; again: the command about it",
+    "[ ] { } . in a contract: a version back, on; a phase back, on; now",
+    "x X b     select, select to here; the selection: what to do with it, shown before it is done",
     "a         answer the question (a choice by its number)",
     "c         confirm the phase",
+    "A         advance: a dry run first, then asks",
     "P U F     pause or resume, unblock, fail: each asks first",
+    "r         restart the agent, or the contract's supervisor",
     "q Ctrl-C  quit",
 )
 
 
 def draw(state: MonitorState, width: int, height: int, now: datetime) -> list[Line]:
     """The whole screen."""
-    needs = state.needs()
+    needs, now = state.needs(), state.shown_at(now)
     if width < MIN_SCREEN[0] or height < MIN_SCREEN[1]:
-        return padded([(Piece(fit(" " + _headline(state, needs, width), width)),)], height, width)
+        word = "paused" if state.held.since else state.link
+        text = f" {_headline(state, needs, width)}".replace("   ", " · ") + f" · {word}"
+        return padded([(Piece(fit(text, width)),)], height, width)
     top = [
-        between(f"makima   {_headline(state, needs, width)}", _freshness(state), width, HEAD),
+        between(f"makima   {_headline(state, needs, width)}", freshness(state, width), width, HEAD),
         _panes(state, width),
     ]
     bottom = [rule(width), _keys(state, width)]
-    middle = padded(_middle(state, needs, width, height - len(top) - len(bottom) - 1, now), height - 5, width)
-    lines = [*top, rule(width), *middle, *bottom]
+    if width >= WIDE and state.series and (signs := vital_signs(state.series, width))[0].text.strip():
+        bottom = [rule(width), signs, *bottom]
+    room = height - len(top) - len(bottom) - 1
+    lines = [*top, rule(width), *padded(_middle(state, needs, width, room, now), room, width), *bottom]
     if state.link is Link.LIVE or state.link is Link.BEHIND:
         return lines
     return [tuple(Piece(piece.text, DIM) for piece in line) for line in lines]
 
 
 def _middle(state: MonitorState, needs: list[Need], width: int, height: int, now: datetime) -> list[Line]:
-    if state.help:
-        return [(Piece(fit(" " + line, width)),) for line in HELP]
-    if state.opened and width < WIDEST:
+    if state.help or state.told:
+        return [(Piece(fit(" " + line, width)),) for line in (HELP if state.help else state.told)]
+    if state.opened and (width < WIDEST or state.pane is not Pane.CONTRACTS):
         return details(state, state.opened, width, height, now)
     chosen = state.opened or state.subject()
     if width < WIDEST or state.pane is not Pane.CONTRACTS or not chosen:
-        return _lists(state, needs, width, height, now)
+        return _lists(state, needs, width, height, now, wide=width >= WIDE)
     left = width * 3 // 5
     right = width - left - 1
     return beside(
-        _lists(state, needs, left, height, now), details(state, chosen, right, height, now), left, right
+        _lists(state, needs, left, height, now, wide=True),
+        details(state, chosen, right, height, now),
+        left,
+        right,
     )
 
 
-def _lists(state: MonitorState, needs: list[Need], width: int, height: int, now: datetime) -> list[Line]:
-    if state.pane is Pane.AGENTS:
-        return _agents(state, width, height, now)
-    if state.pane is Pane.EVENTS:
-        return _events(state, width, height)
+def _lists(
+    state: MonitorState, needs: list[Need], width: int, height: int, now: datetime, *, wide: bool
+) -> list[Line]:
+    if state.pane is Pane.SYSTEM:
+        return system_lines(state, width)
+    if state.pane is not Pane.CONTRACTS and (state.whole or not wide):
+        return _whole(state, width, height, now)
     waiting = _needs(state, needs, width, now)
-    if width < WIDE:
+    if width < FULL_SCREEN[0] or height < FULL_SCREEN[1] - 5:
+        return [*waiting, *_contracts(state, width, height - len(waiting), now)]
+    if not wide:
         tail = [rule(width), *_events(state, width, 2)]
         room = height - len(waiting) - len(tail)
         return [*waiting, *padded(_contracts(state, width, room, now), room, width), *tail]
@@ -98,6 +118,36 @@ def _lists(state: MonitorState, needs: list[Need], width: int, height: int, now:
         rule(width),
         *beside(agents, events, left, right),
     ]
+
+
+def _whole(state: MonitorState, width: int, height: int, now: datetime) -> list[Line]:
+    """Agents, with what is known of the one under the cursor; or events."""
+    if state.pane is Pane.EVENTS:
+        return _events(state, width, height)
+    about = _about_agent(state, width, now)
+    if not about:
+        return _agents(state, width, height, now)
+    room = height - len(about) - 1
+    return [*padded(_agents(state, width, room, now), room, width), rule(width), *about]
+
+
+def _about_agent(state: MonitorState, width: int, now: datetime) -> list[Line]:
+    contract_id, _, role = state.selected[Pane.AGENTS].partition("\n")
+    each = state.agents.get((contract_id, role))
+    if each is None:
+        return []
+    who = f"{role} of {state.name(contract_id)}"
+    lines = [between(who, f"{each.daemon_id or '–'}   connection {(each.connection_id or '–')[:8]}", width)]
+    texts = [f"{rows.agent_word(each)} since {each.since:%H:%M:%S}" if each.since else rows.agent_word(each)]
+    evidence = each.evidence or {}
+    if each.status_now in (AgentStatus.DEAD, AgentStatus.DEAD_FAILED_REVIVE) and evidence:
+        texts = [
+            f"last heartbeat {evidence.get('last_heartbeat_at') or 'none'}, due by {evidence.get('deadline')}",
+            f"makima had read all up to {evidence.get('watermark')}; decided by {evidence.get('decided_by')}",
+        ]
+    elif each.stuck:
+        texts.append(f"beats, but nothing has moved for {rows.since(each.progress_at, now)}: stuck")
+    return [*lines, *[(Piece(fit(f" {text}", width)),) for text in texts]]
 
 
 def _headline(state: MonitorState, needs: Sequence[Need], width: int) -> str:
@@ -118,34 +168,56 @@ def _counts(state: MonitorState) -> tuple[str, str]:
     return agents, f"{active} contracts active   {stale} stale"
 
 
-def _freshness(state: MonitorState) -> str:
+def freshness(state: MonitorState, width: int) -> str:
+    """How fresh the screen is."""
+    if state.held.since is not None:
+        return f"‖ paused, {state.held.count} held"
     match state.link:
-        case Link.LIVE:
-            return f"● live  {state.position}"
-        case Link.BEHIND:
-            return f"◆ behind  {state.position}"
+        case Link.LIVE | Link.BEHIND:
+            sign = "●" if state.link is Link.LIVE else "◆"
+            return f"{sign} {state.link}  {'position ' if width >= WIDE else ''}{state.position}"
+        case Link.RECONNECTING if state.lost_at:
+            lost = f", lost {state.lost_at:%H:%M:%S}" if width >= WIDE else ""
+            return f"□ reconnecting ({state.attempts}){lost}"
         case _:
             return f"□ {state.link}"
 
 
 def _panes(state: MonitorState, width: int) -> Line:
-    counts = {Pane.CONTRACTS: len(state.contracts), Pane.AGENTS: len(state.agents), Pane.EVENTS: None}
-    names = [
-        f"{pane.value} {pane.name.title()}{'' if count is None else f' {count}'}"
-        for pane, count in counts.items()
-    ]
+    counts = {Pane.CONTRACTS: len(state.contracts), Pane.AGENTS: len(state.agents)}
+    names = [f"{pane.value} {pane.name.title()} {counts.get(pane, '')}".rstrip() for pane in Pane]
     here = [
-        f"[{name}]" if pane is state.pane else f" {name} " for pane, name in zip(counts, names, strict=True)
+        f"[{name}]" if pane is state.pane else f" {name} " for pane, name in zip(Pane, names, strict=True)
     ]
-    return between(" ".join(here), f"/ {state.filters[state.pane].text or 'filter'}", width)
+    return between(" ".join(here), "  ".join(_in_force(state)), width)
+
+
+def _in_force(state: MonitorState) -> list[str]:
+    """What came and is not shown, what is selected, the order if another was asked for, and the filter."""
+    said: list[str] = []
+    places, order = state.places.get(state.pane), state.orders.get(state.pane, "")
+    if places is not None and places.new > 0:
+        said.append(f"↑ {places.new} new: g")
+    if state.marked:
+        said.append(f"{len(state.marked)} selected")
+    if order and order != ORDERS[state.pane][0]:
+        said.append(f"by {order}")
+    return [*said, f"/ {state.filters[state.pane].text or 'filter'}"]
 
 
 def _needs(state: MonitorState, needs: list[Need], width: int, now: datetime) -> list[Line]:
     if not needs:
         return []
+    most = MOST_NEEDS if width < WIDE else MOST_NEEDS_WIDE
+    chosen = state.selected[Pane.CONTRACTS] if state.on_need and state.pane is Pane.CONTRACTS else ""
+    place = next((place for place, each in enumerate(needs) if each.contract_id == chosen), 0)
+    first = window(len(needs), place, most)
     lines = [(Piece(between("NEEDS YOU", "oldest first", width)[0].text, NEEDS),)]
-    lines += [rows.need(state, each, width, now, chosen=False) for each in needs[:MOST_NEEDS]]
-    more = len(needs) - MOST_NEEDS
+    lines += [
+        rows.need(state, each, width, now, chosen=bool(chosen) and each.contract_id == chosen)
+        for each in needs[first : first + most]
+    ]
+    more = len(needs) - most
     if more > 0:
         lines.append((Piece(fit(f" +{more} more: n", width), DIM),))
     return [*lines, rule(width)]
@@ -174,20 +246,19 @@ def _agents(state: MonitorState, width: int, height: int, now: datetime) -> list
         rows.agent(state, each, width, now, chosen=rows.agent_key(each) == chosen)
         for each in found[first : first + height - 1]
     ]
-    return [rows.agents_head(width), *shown] if shown else [(Piece(fit(" No agent matches.", width)),)]
+    return [rows.agents_head(state, width), *shown] if shown else [(Piece(fit(" No agent matches.", width)),)]
 
 
 def _events(state: MonitorState, width: int, height: int) -> list[Line]:
-    """The latest first. A filter counts where events are the pane."""
-    wanted = state.filters[Pane.EVENTS]
-    lines: list[Line] = []
-    for each in reversed(state.events):
-        if len(lines) >= height:
-            break
-        name = state.name(str(each.get("contract_id")))
-        if wanted.event(str(each.get("type")), f"{name} {rows.event_text(each)}"):
-            lines.append(rows.event(state, each, width))
-    return padded(lines, height, width)
+    found = state.once("events", state.listed_events, state.filters[Pane.EVENTS].text)
+    chosen = state.selected[Pane.EVENTS] if state.pane is Pane.EVENTS else ""
+    place = next((place for place, each in enumerate(found) if rows.event_key(each) == chosen), 0)
+    first = window(len(found), place, height) if chosen else 0
+    shown = [
+        rows.event(state, each, width, chosen=bool(chosen) and rows.event_key(each) == chosen)
+        for each in found[first : first + height]
+    ]
+    return padded(shown, height, width)
 
 
 def _nothing(state: MonitorState) -> str:
@@ -204,13 +275,37 @@ def _keys(state: MonitorState, width: int) -> Line:
         return (Piece(fit(f" {asks} {state.prompt.text}▏", width), NEEDS),)
     if state.notice:
         return (Piece(fit(f" {state.notice}", width), NEEDS),)
+    return (Piece(fit(f" {'  '.join(_keys_here(state))}", width), DIM),)
+
+
+def _keys_here(state: MonitorState) -> list[str]:
+    if state.told or state.help:
+        return ["Esc back", "q quit"]
     known = state.contracts.get(state.subject())
-    keys: list[str] = []
-    if known and known.status is ContractStatus.WAITING_FOR_INPUT:
-        keys.append("c confirm" if known.waiting_for == "phase_confirmation" else "a answer")
-    if known and known.status in (ContractStatus.ACTIVE, ContractStatus.PAUSED):
-        keys.append("P pause" if known.status is ContractStatus.ACTIVE else "P resume")
-    if known and known.status is ContractStatus.BLOCKED:
-        keys.append("U unblock")
-    keys.append("Esc back" if state.opened else "Enter open")
-    return (Piece(fit(f" {'  '.join([*keys, 'n next', '/ filter', '? keys', 'q quit'])}", width), DIM),)
+    if state.opened and state.inside.at is not None:
+        return ["Esc back", "[ ] version", "{ } phase", ". now", "? keys"]
+    keys = _acts_here(known) if known else []
+    if state.opened:
+        keys = ["Esc back", *keys, "A advance", "w why", "[ ] time"]
+    elif known:
+        keys += ["Enter open", "w why"]
+    if known and state.pane is Pane.AGENTS and not state.opened:
+        keys.append("r restart")
+    if state.marked:
+        keys.append("b batch")
+    tail = ["? keys"] if state.opened else ["n next", "/ filter", "s sort", "p pause", "? keys", "q quit"]
+    return [*keys, *tail]
+
+
+def _acts_here(known: Contract) -> list[str]:
+    match known.status:
+        case ContractStatus.WAITING_FOR_INPUT:
+            return ["c confirm" if known.waiting_for == "phase_confirmation" else "a answer"]
+        case ContractStatus.ACTIVE:
+            return ["P pause"]
+        case ContractStatus.PAUSED:
+            return ["P resume"]
+        case ContractStatus.BLOCKED:
+            return ["U unblock"]
+        case _:
+            return []

@@ -1,0 +1,111 @@
+"""Actions that ask first: each says what it will do, to what; what cannot be done now is told."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from makima_schemas.contract.model import ContractStatus
+from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
+from makima_sdk.models import ENDED, Contract
+
+from makima_cli.monitor.model import Prompt, next_phase
+from makima_cli.monitor.state import MonitorState
+
+S = ContractStatus
+_UNENDED: Final = frozenset(ContractStatus) - ENDED
+# The actions of a batch by their key, and of which statuses each can be.
+BATCH: Final[Mapping[str, tuple[str, frozenset[ContractStatus]]]] = {
+    "p": ("pause", frozenset({S.ACTIVE, S.WAITING_FOR_INPUT, S.BLOCKED})),
+    "r": ("resume", frozenset({S.PAUSED})),
+    "u": ("unblock", frozenset({S.BLOCKED})),
+    "s": ("start", frozenset({S.CREATED})),
+    "f": ("fail", _UNENDED),
+    "a": ("archive", frozenset({S.COMPLETED, S.FAILED})),
+}
+_STATUS_ACTIONS: Final = {
+    ("P", S.PAUSED): "resume",
+    ("P", S.ACTIVE): "pause",
+    ("P", S.WAITING_FOR_INPUT): "pause",
+    ("P", S.BLOCKED): "pause",
+    ("U", S.BLOCKED): "unblock",
+}
+MAX_NAMED: Final = 3  # contracts that a preview names
+
+
+def ask(state: MonitorState, key: str) -> None:
+    """Ask whether to do what `key` stands for."""
+    if key == "b":
+        ask_batch(state)
+        return
+    contract = state.contracts.get(state.subject())
+    if contract is None:
+        return
+    action = _STATUS_ACTIONS.get((key, contract.status))
+    if key == "a" and contract.id in state.questions and contract.status is S.WAITING_FOR_INPUT:
+        _ask_answer(state, contract)
+    elif key == "c" and contract.waiting_for == "phase_confirmation":
+        _ask_confirmation(state, contract)
+    elif key == "r":
+        _ask_restart(state)
+    elif action or key == "F":
+        _ask_whether(state, contract, action or "fail")
+    else:
+        state.notice = f"{contract.name} is {contract.status}: nothing to do with {key}"
+
+
+def _ask_answer(state: MonitorState, contract: Contract) -> None:
+    question = state.questions[contract.id]
+    choices = "   ".join(f"{number} {option}" for number, option in enumerate(question.options, 1))
+    asks = f"{question.question}   {choices}   answer:" if choices else f"{question.question} answer:"
+    state.prompt = Prompt("answer", contract.id, asks=asks, question_id=question.id)
+
+
+def _ask_confirmation(state: MonitorState, contract: Contract) -> None:
+    following = next_phase(contract)
+    if following is None:
+        state.notice = f"{contract.phase} is the last phase: makima contracts complete {contract.id}"
+        return
+    asks = f"{contract.name}: {contract.phase} → {following}, go on? y/n"
+    state.prompt = Prompt("confirm", contract.id, asks=asks, value=following, version=contract.version)
+
+
+def _ask_whether(state: MonitorState, contract: Contract, action: str) -> None:
+    asks = f"{action} {contract.name}? y/n"
+    state.prompt = Prompt(action, contract.id, asks=asks, version=contract.version)
+
+
+def _ask_restart(state: MonitorState) -> None:
+    here = state.agent_here()
+    if here is None:
+        return
+    contract_id, role = here
+    does = "its daemon ends it and starts it again"
+    if role == SUPERVISOR_ROLE:
+        does += " from its saved state"
+    asks = f"restart {role} of {state.name(contract_id)}: {does}? y/n"
+    state.prompt = Prompt("restart", contract_id, asks=asks, value=role)
+
+
+def ask_batch(state: MonitorState) -> None:
+    if not state.marked:
+        state.notice = "Nothing is selected: x selects a contract, X all to here"
+        return
+    actions = "  ".join(f"{key} {action}" for key, (action, _) in BATCH.items())
+    state.prompt = Prompt("batch", asks=f"{len(state.marked)} selected: {actions}")
+
+
+def preview_batch(state: MonitorState, key: str | None) -> None:
+    """Say for which of the selected contracts the action can be done, and ask."""
+    state.prompt = None
+    if key not in BATCH:
+        return
+    action, statuses = BATCH[key]
+    chosen = [state.contracts[contract_id] for contract_id in state.marked if contract_id in state.contracts]
+    able = [each for each in chosen if each.status in statuses]
+    names = ", ".join(each.name for each in able[:MAX_NAMED]) + (", …" if len(able) > MAX_NAMED else "")
+    left = len(chosen) - len(able)
+    if not able:
+        state.notice = f"{action}: none of the {len(chosen)} selected can be"
+        return
+    asks = f"{action} {len(able)} of {len(chosen)}" + (f" ({left} cannot be)" if left else "")
+    items = tuple((each.id, each.version) for each in able)
+    state.prompt = Prompt("do batch", value=action, asks=f"{asks}? y/n  {names}", items=items)

@@ -1,0 +1,60 @@
+"""Rows that keep their place while somebody reads them, and messages that wait while the screen is paused."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+MAX_HELD: Final = 2_000
+
+
+@dataclass(slots=True)
+class Held:
+    """Messages that came while the screen was paused. Of more than `MAX_HELD` the oldest go: all is read again."""
+
+    since: datetime | None = None  # None: not paused
+    count: int = 0
+    messages: deque[Mapping[str, object]] = field(
+        default_factory=lambda: deque[Mapping[str, object]](maxlen=MAX_HELD)
+    )
+
+    def hold(self, message: Mapping[str, object]) -> None:
+        if message.get("type") != "Heartbeat":
+            self.count += message.get("position") is not None
+            self.messages.append(message)
+
+    def release(self) -> list[Mapping[str, object]]:
+        """End the pause; return what came meanwhile."""
+        messages = list(self.messages)
+        self.since, self.count = None, 0
+        self.messages.clear()
+        return messages
+
+
+@dataclass(slots=True)
+class Places:
+    """The order of a list as it was when the cursor came onto it."""
+
+    of: tuple[str, str] | None = None  # the filter and the order that were in force
+    keys: list[str] = field(default_factory=list[str])
+    new: int = 0  # rows that are not shown, as they came later
+
+    def keep(self, of: tuple[str, str], chosen: str, rows: Sequence[tuple[str, T]]) -> list[T]:
+        """The rows in their kept places. Without a cursor, or for another filter or order: as they are given."""
+        known = dict(rows)
+        if chosen not in known or not self.holds(of, chosen):
+            self.of, self.keys, self.new = (of if chosen else None), [key for key, _ in rows], 0
+            return [row for _, row in rows]
+        kept = [known[key] for key in self.keys if key in known]
+        self.new = len(rows) - len(kept)
+        return kept
+
+    def holds(self, of: tuple[str, str], chosen: str) -> bool:
+        """True if the rows stand in kept places, and this one among them."""
+        return bool(chosen) and of == self.of and chosen in self.keys
+
+    def forget(self) -> None:
+        self.of = None

@@ -1,0 +1,86 @@
+"""Pane 4: the replicas of all services, the detector, maintenance and dead letters; for administrators."""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from makima_cli.monitor.cells import DEAD, DIM, HEAD, Line, Piece, fit
+from makima_cli.monitor.state import MonitorState
+
+Members = Mapping[str, object]
+
+
+def system_lines(state: MonitorState, width: int) -> list[Line]:
+    shown = state.system
+    if shown is None:
+        return [(Piece(fit(f" {state.system_refused or '…'}", width), DIM),)]
+    lines: list[Line] = [_head(width, "SERVICE", "REPLICA", "PID", "VERSION", "BEHIND")]
+    for service in _items(shown, "services"):
+        for replica in _items(service, "replicas"):
+            lines.append(_replica(str(service.get("name")), replica, width))
+            lines += [_text(f"       {text}", width, DEAD) for text in _faults(replica)]
+    detector = cast("Members", shown.get("detector") or {})
+    lines += [
+        _text("", width),
+        _text(" DETECTOR", width, HEAD),
+        _text(
+            f"   tracks {detector.get('tracked')}   score {_number(detector.get('score'))}   read up to "
+            f"{_number(detector.get('watermark_age_seconds'))} s ago   holds {detector.get('holds') or 'nothing'}",
+            width,
+        ),
+        _text("", width),
+        _text(" MAINTENANCE", width, HEAD),
+    ]
+    windows = _items(shown, "maintenance")
+    lines += [
+        _text(f"   {each.get('scope')} until {each.get('until')}: {each.get('reason')}", width)
+        for each in windows
+    ] or [_text("   none", width)]
+    flags = cast("Members", shown.get("flags") or {})
+    lines += [
+        _text("", width),
+        _text(f" LOG  position {shown.get('position')}   epoch {shown.get('epoch')}", width, HEAD),
+        _text(f" FLAGS  {'  '.join(f'{name} {_on(value)}' for name, value in flags.items())}", width),
+        _text(" THRESHOLDS", width, HEAD),
+    ]
+    for name, each in cast("Mapping[str, Members]", shown.get("thresholds") or {}).items():
+        lines.append(
+            _text(f"   {name:<36} {each.get('value')} {each.get('unit')} ({each.get('set_by')})", width)
+        )
+    return lines
+
+
+def _head(width: int, *names: str) -> Line:
+    service, replica, pid, version, behind = names
+    return (Piece(fit(f"   {service:<24} {replica:<24} {pid:>8} {version:<8} {behind}", width), HEAD),)
+
+
+def _replica(service: str, replica: Members, width: int) -> Line:
+    ready = bool(replica.get("ready"))
+    behind = cast("Mapping[str, float]", replica.get("lag_events") or {})
+    text = (
+        f" {'●' if ready else '✗'} {fit(service, 24)} {fit(str(replica.get('id')).rpartition('@')[2], 24)} "
+        f"{replica.get('pid')!s:>8} {fit(replica.get('version'), 8)} {max(behind.values(), default=0):g}"
+    )
+    return _text(text, width, "" if ready else DEAD)
+
+
+def _faults(replica: Members) -> list[str]:
+    """What it lacks, what it shares with others, and what it warns of."""
+    groups = (cast("Members", replica.get(name) or {}) for name in ("failing", "shared", "warnings"))
+    return [f"{name}: {said}" for group in groups for name, said in group.items()]
+
+
+def _items(members: Members, name: str) -> Sequence[Members]:
+    return cast("Sequence[Members]", members.get(name) or ())
+
+
+def _text(text: str, width: int, style: str = "") -> Line:
+    return (Piece(fit(text, width), style),)
+
+
+def _number(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, int | float) else "–"
+
+
+def _on(value: object) -> str:
+    return "on" if value else "off"
