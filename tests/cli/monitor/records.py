@@ -1,5 +1,6 @@
 """What the server tells of one contract, to draw and to step through."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from makima_cli.monitor.record import Logged, Record
@@ -11,7 +12,7 @@ from makima_sdk.models import DeliverableView, Task
 
 from tests.cli.monitor.states import NOW, contract
 
-EVENTS = (
+EVENTS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("ContractCreated", {}),
     ("ContractStarted", {}),
     ("TaskCreated", {"task_id": "t1", "name": "look around", "phase": "plan", "role": "builder"}),

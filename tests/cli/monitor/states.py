@@ -3,13 +3,16 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from makima_cli.monitor.keys import Act, press
 from makima_cli.monitor.state import MonitorState
+from makima_cli.monitor.view import draw
 from makima_schemas.agent import AgentStatus
 from makima_schemas.contract.model import ContractStatus
 from makima_sdk.agents import AgentRecord
 from makima_sdk.models import Contract, Question, TaskCounts
 
 NOW = datetime(2026, 7, 1, 10, 0, tzinfo=UTC)
+SIZES = [(80, 24), (110, 30), (120, 40), (160, 45), (200, 50), (60, 12), (59, 11), (1, 1), (12, 3)]
 PHASES = ("plan", "execute")
 
 
@@ -66,3 +69,15 @@ def fleet() -> MonitorState:
     )
     state.fold(event("TaskCompleted", 1, task_name="look around", success=True))
     return state
+
+
+def screen(state: MonitorState, width: int = 80, height: int = 24) -> list[str]:
+    return ["".join(piece.text for piece in line) for line in draw(state, width, height, NOW)]
+
+
+def typed(state: MonitorState, keys: str) -> Act | None:
+    """The effect of the last key. A capital stands for itself; `\\n` is Enter."""
+    act = None
+    for key in keys:
+        act = press(state, "enter" if key == "\n" else key, None if key == "\n" else key, NOW)
+    return act

@@ -14,8 +14,7 @@ from makima_sdk.agents import Beats
 from rich.cells import cell_len
 
 from tests.cli.monitor.records import EVENTS, opened
-from tests.cli.monitor.states import NOW, contract, event, fleet
-from tests.cli.monitor.test_monitor_screen import SIZES, screen, typed
+from tests.cli.monitor.states import NOW, SIZES, contract, event, fleet, screen, typed
 
 LATER = NOW + timedelta(minutes=1)
 
@@ -207,7 +206,7 @@ def test_beats_and_vital_signs_are_drawn_where_the_server_tells_them() -> None:
         key: replace(each, beats=Beats(NOW, 1.0, "-" * 50 + "|11l110111"))
         for key, each in state.agents.items()
     }
-    state.series = {"step_seconds": 60, "values": {"events": [60.0, 120.0], "heartbeats": [None]}}
+    state.series = {"step_seconds": 60, "values": {"events": [1.0, 2.0], "heartbeats": [None]}}
     text = "\n".join(screen(state, 120, 40))
     assert "··········¦▇▇▃▇▇_▇▇▇" in text
     assert "events 2.0/s ▄▇" in text

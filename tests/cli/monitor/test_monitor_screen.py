@@ -5,27 +5,12 @@ from makima_cli.durations import age
 from makima_cli.monitor.cells import plain_style, to_ascii
 from makima_cli.monitor.keys import Act, press
 from makima_cli.monitor.model import Link, Pane
-from makima_cli.monitor.state import MonitorState
-from makima_cli.monitor.view import draw
 from makima_cli.monitor.wanted import AGENTS, CONTRACTS, FilterError, parse
 from rich.cells import cell_len
 
-from tests.cli.monitor.states import NOW, contract, event, fleet
+from tests.cli.monitor.states import NOW, SIZES, contract, event, fleet, screen, typed
 
 EVIL = "\x1b]0;owned\x07\x1b[2Jred\r\nfake line\u202egnp.exe 漢字漢字"
-SIZES = [(80, 24), (110, 30), (120, 40), (160, 45), (200, 50), (60, 12), (59, 11), (1, 1), (12, 3)]
-
-
-def screen(state: MonitorState, width: int = 80, height: int = 24) -> list[str]:
-    return ["".join(piece.text for piece in line) for line in draw(state, width, height, NOW)]
-
-
-def typed(state: MonitorState, keys: str) -> Act | None:
-    """The effect of the last key. A capital stands for itself; `\\n` is Enter."""
-    act = None
-    for key in keys:
-        act = press(state, "enter" if key == "\n" else key, None if key == "\n" else key, NOW)
-    return act
 
 
 @pytest.mark.parametrize("size", SIZES)

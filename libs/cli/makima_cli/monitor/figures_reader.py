@@ -7,7 +7,8 @@ from makima_sdk.problems import ProblemError
 from makima_sdk.system import System
 
 from makima_cli.monitor.model import Pane
-from makima_cli.monitor.state import WIDE, MonitorState
+from makima_cli.monitor.screen import WIDE
+from makima_cli.monitor.state import MonitorState
 from makima_cli.monitor.vital_signs import NAMES
 
 SYSTEM_SECONDS: Final = 3.0

@@ -22,8 +22,8 @@ class Held:
     )
 
     def hold(self, message: Mapping[str, object]) -> None:
-        if message.get("type") != "Heartbeat":
-            self.count += message.get("position") is not None
+        if message.get("type") not in ("Heartbeat", "Tick"):
+            self.count += "contract_id" in message
             self.messages.append(message)
 
     def release(self) -> list[Mapping[str, object]]:

@@ -7,11 +7,9 @@ from makima_schemas.contract.model import ContractStatus
 
 from makima_cli.monitor.asks import ask, preview_batch
 from makima_cli.monitor.model import ORDERS, PANE_FILTERS, Pane, Prompt, next_phase
+from makima_cli.monitor.moving import TO_TOP, mark, move, next_need, next_pane, slide
 from makima_cli.monitor.record import Tab
-from makima_cli.monitor.rows import agent_key, event_key
-from makima_cli.monitor.state import WIDE, MonitorState
-from makima_cli.monitor.tabs import count
-from makima_cli.monitor.time_slider import stepped
+from makima_cli.monitor.state import MonitorState
 from makima_cli.monitor.wanted import FilterError, parse
 
 PAGE_ROWS: Final = 10
@@ -38,9 +36,8 @@ STEPS: Final = {
     "pagedown": PAGE_ROWS,
     "pageup": -PAGE_ROWS,
 }
-_TO_FAR_END: Final = {"g": -(10**9), "home": -(10**9), "G": 10**9, "end": 10**9}
+_TO_FAR_END: Final = {"g": TO_TOP, "home": TO_TOP, "G": 10**9, "end": 10**9}
 _WRITES: Final = frozenset("acAPUFrb")
-_SIDE_BY_SIDE: Final = (Pane.CONTRACTS, Pane.AGENTS, Pane.EVENTS)
 
 
 def press(state: MonitorState, key: str, character: str | None, now: datetime) -> Act | None:
@@ -52,9 +49,9 @@ def press(state: MonitorState, key: str, character: str | None, now: datetime) -
     if name == "q":
         return Act("quit")
     if name in STEPS or name in _TO_FAR_END:
-        _move(state, (STEPS | _TO_FAR_END)[name], now)
+        move(state, (STEPS | _TO_FAR_END)[name], now)
     elif name in "[]{}." and state.opened:
-        _slide(state, name)
+        slide(state, name)
     elif name in _WRITES:
         return _write(state, name)
     elif name in ("w", "y"):
@@ -72,7 +69,7 @@ def _look(state: MonitorState, name: str, now: datetime) -> None:
         case "1" | "2" | "3" | "4":
             state.pane, state.help, state.told, state.whole = Pane(int(name)), False, (), True
         case "tab":
-            _next_pane(state)
+            next_pane(state)
         case "?":
             state.help = not state.help
         case "escape":
@@ -81,7 +78,7 @@ def _look(state: MonitorState, name: str, now: datetime) -> None:
             state.opened = state.subject()
             state.inside.begin()
         case "n":
-            _next_need(state)
+            next_need(state)
         case "/" if PANE_FILTERS[state.pane]:
             state.prompt = Prompt("filter", text=state.filters[state.pane].text, asks="filter /")
         case _:
@@ -96,7 +93,7 @@ def _arrange(state: MonitorState, name: str, now: datetime) -> None:
     elif name == "p":
         state.pause_or_go_on(now)
     elif name in ("x", "X") and state.pane is Pane.CONTRACTS and state.selected[Pane.CONTRACTS]:
-        _mark(state, now, to_here=name == "X")
+        mark(state, now, to_here=name == "X")
 
 
 def _back(state: MonitorState) -> None:
@@ -112,83 +109,6 @@ def _back(state: MonitorState) -> None:
         state.marked.clear()
     else:
         state.selected[state.pane] = ""
-
-
-def _next_pane(state: MonitorState) -> None:
-    panes = _SIDE_BY_SIDE if state.width >= WIDE else tuple(Pane)
-    place = panes.index(state.pane) + 1 if state.pane in panes else 0
-    state.pane, state.whole = panes[place % len(panes)], state.width < WIDE
-    state.opened = ""
-
-
-def _ids(state: MonitorState, now: datetime) -> list[str]:
-    match state.pane:
-        case Pane.CONTRACTS:
-            return [each.id for each in state.listed(now)]
-        case Pane.AGENTS:
-            return [agent_key(each) for each in state.listed_agents()]
-        case Pane.EVENTS:
-            return [event_key(each) for each in state.listed_events()]
-        case Pane.SYSTEM:
-            return []
-
-
-def _move(state: MonitorState, step: int, now: datetime) -> None:
-    if state.opened:
-        _move_in_tab(state, step)
-        return
-    if step == _TO_FAR_END["g"]:
-        state.rearrange()
-    ids = _ids(state, now)
-    if not ids:
-        return
-    chosen = state.selected[state.pane]
-    place = ids.index(chosen) + step if chosen in ids else 0
-    state.selected[state.pane] = ids[max(0, min(place, len(ids) - 1))]
-    state.on_need = False
-
-
-def _move_in_tab(state: MonitorState, step: int) -> None:
-    inside = state.inside
-    record = inside.known(state.opened)
-    if record is None:
-        return
-    inside.row = max(0, min(inside.row + step, count(record, inside.tab) - 1))
-    on_agent = inside.tab is Tab.AGENTS and inside.row < len(record.agents)
-    inside.role = record.agents[inside.row].role if on_agent else ""
-
-
-def _slide(state: MonitorState, key: str) -> None:
-    known, inside = state.contracts.get(state.opened), state.inside
-    if known is not None:
-        inside.at = stepped(inside.record, inside.at, known.version, key)
-
-
-def _next_need(state: MonitorState) -> None:
-    ids = list(dict.fromkeys(need.contract_id for need in state.needs()))
-    if not ids:
-        state.notice = "Nothing waits for you."
-        return
-    chosen = state.selected[Pane.CONTRACTS]
-    place = ids.index(chosen) + 1 if chosen in ids else 0
-    state.pane, state.on_need = Pane.CONTRACTS, True
-    state.selected[Pane.CONTRACTS] = ids[place % len(ids)]
-    if state.opened:
-        state.opened = state.selected[Pane.CONTRACTS]
-        state.inside.begin()
-
-
-def _mark(state: MonitorState, now: datetime, *, to_here: bool) -> None:
-    chosen = state.selected[Pane.CONTRACTS]
-    if not to_here or not state.marked:
-        if state.marked.pop(chosen, True) is not None:
-            state.marked[chosen] = None
-        return
-    ids = [each.id for each in state.listed(now)]
-    last = next(reversed(state.marked))
-    if last in ids and chosen in ids:
-        first, end = sorted((ids.index(last), ids.index(chosen)))
-        state.marked |= dict.fromkeys(ids[first : end + 1])
 
 
 def _write(state: MonitorState, key: str) -> Act | None:

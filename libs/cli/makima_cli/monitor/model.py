@@ -1,6 +1,7 @@
 """What the monitor's state is made of: panes, needs, prompts, and the order of lists."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from typing import Final, NamedTuple
@@ -122,3 +123,8 @@ ORDERS: Final[Mapping[Pane, tuple[str, ...]]] = {
     Pane.CONTRACTS: tuple(CONTRACT_ORDERS),
     Pane.AGENTS: tuple(AGENT_ORDERS),
 }
+
+
+def latest_activity(contract: Contract, known: Contract | None) -> Contract:
+    times = [each.last_activity_at for each in (contract, known) if each and each.last_activity_at]
+    return replace(contract, last_activity_at=max(times, default=None))

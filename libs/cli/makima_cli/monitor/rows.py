@@ -13,7 +13,8 @@ from makima_cli.event_summary import summary
 from makima_cli.monitor.beats import SHOWN, strip
 from makima_cli.monitor.cells import ALIVE, CURSOR, DEAD, DIM, NEEDS, RESTARTING, Line, Piece, fit
 from makima_cli.monitor.model import Need
-from makima_cli.monitor.state import WIDE, Event, MonitorState
+from makima_cli.monitor.screen import WIDE
+from makima_cli.monitor.state import Event, MonitorState
 
 # The sign of each word, and its style.
 SIGNS: Final = {

@@ -5,35 +5,30 @@ message counts once, by its position. Everything held is bounded, however many m
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final, TypeVar, cast
+from typing import Final
 
 from makima_schemas.agent import AgentStatus
 from makima_schemas.contract.model import ContractStatus
-from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from makima_sdk.agents import AgentRecord
 from makima_sdk.models import Contract, Question
 
 from makima_cli.event_summary import summary
-from makima_cli.monitor.holding import Held, Places
 from makima_cli.monitor.model import (
     AGENT_ORDERS,
     CONTRACT_ORDERS,
-    ORDERS,
     WAITING,
     Link,
     Need,
     Pane,
-    Prompt,
+    latest_activity,
     next_phase,
 )
-from makima_cli.monitor.record import Inside
+from makima_cli.monitor.screen import Screen
 from makima_cli.monitor.wanted import Wanted
 
-WIDE: Final = 110  # columns from which agents and events stand side by side under the contracts
-WIDEST: Final = 160  # columns from which the contract under the cursor stands at the right
 MAX_CONTRACTS: Final = 10_000
 MAX_SHOWN_AGENTS: Final = 10_000
 MAX_EVENTS: Final = 500
@@ -41,7 +36,6 @@ MAX_DELETED: Final = 1_000
 MAX_UNREAD: Final = 1_000  # contracts that are to be read again
 
 Event = Mapping[str, object]
-T = TypeVar("T")
 AgentKey = tuple[str, str]  # contract id, role
 
 # Messages of events in the contract's own stream: a contract that was read before them is older than they are.
@@ -51,7 +45,7 @@ OWN: Final = frozenset(
 
 
 @dataclass(slots=True)
-class MonitorState:
+class MonitorState(Screen):
     only: frozenset[str] = frozenset()  # the contracts that are wanted; empty: all
     contracts: dict[str, Contract] = field(default_factory=dict[str, Contract])
     agents: dict[AgentKey, AgentRecord] = field(default_factory=dict[AgentKey, AgentRecord])
@@ -61,53 +55,10 @@ class MonitorState:
     unread: dict[str, None] = field(default_factory=dict[str, None])  # contracts to read again, in order
     position: int | None = None
     epoch: str | None = None
-    link: Link = Link.CONNECTING
-    pane: Pane = Pane.CONTRACTS
-    filters: dict[Pane, Wanted] = field(default_factory=lambda: {pane: Wanted() for pane in Pane})
-    selected: dict[Pane, str] = field(default_factory=lambda: dict.fromkeys(Pane, ""))
-    opened: str = ""  # the contract whose details are shown; empty: none
-    inside: Inside = field(default_factory=Inside)  # where in the opened contract
-    prompt: Prompt | None = None
-    notice: str = ""  # what came of the last action
-    told: tuple[str, ...] = ()  # an answer that takes the screen until Esc
-    help: bool = False
-    explained: bool = False  # each reason with who must act, and how
-    whole: bool = True  # the pane takes the screen, also where there is room for several
-    on_need: bool = False  # the cursor came to what waits by `n`
-    copied: str = ""  # what was copied last: once more copies the command
-    width: int = 80  # of the terminal, in columns
-    marked: dict[str, None] = field(
-        default_factory=dict[str, None]
-    )  # contracts that are selected for a batch
-    orders: dict[Pane, str] = field(
-        default_factory=lambda: {pane: names[0] for pane, names in ORDERS.items()}
-    )
-    places: dict[Pane, Places] = field(default_factory=lambda: {pane: Places() for pane in ORDERS})
-    held: Held = field(default_factory=Held)
-    reread: bool = False  # everything is to be read again
-    attempts: int = 0  # to connect again, since the connection was lost
-    lost_at: datetime | None = None
-    system: Mapping[str, object] | None = None  # what `GET /system` tells
-    system_refused: str = ""
-    series: Mapping[str, object] | None = None  # of the last hour, of a server that tells it
-    # Of what is drawn: lists are made once for each. None: whenever they are asked for.
-    frame: int | None = None
-    _made: dict[str, tuple[tuple[int, str], object]] = field(
-        default_factory=dict[str, tuple[tuple[int, str], object]]
-    )
     _changed_at: dict[str, datetime] = field(
         default_factory=dict[str, datetime]
     )  # last message of `OWN`, by contract
     _deleted: deque[str] = field(default_factory=lambda: deque[str](maxlen=MAX_DELETED))
-
-    def once(self, name: str, make: Callable[[], T], wanted: str = "") -> T:
-        """What `make` makes, the same for the whole frame: with many contracts a key would wait for it."""
-        if self.frame is None:
-            return make()
-        known = self._made.get(name)
-        if known is None or known[0] != (self.frame, wanted):
-            known = self._made[name] = ((self.frame, wanted), make())
-        return cast("T", known[1])
 
     def fold(self, event: Event) -> None:
         """Take one message of the monitor in; one that was taken in before changes nothing. While the screen is
@@ -126,15 +77,6 @@ class MonitorState:
         for event in self.held.release():
             self._fold(event)
         self.reread = True
-
-    def lose(self, now: datetime) -> None:
-        """The connection is lost: what is shown is as old as this."""
-        self.lost_at = self.lost_at or now
-        self.link = Link.RECONNECTING
-
-    def shown_at(self, now: datetime) -> datetime:
-        """The time to which ages count: they stop while nothing comes."""
-        return min(self.held.since or now, (self.lost_at or now) if self.link is Link.RECONNECTING else now)
 
     def _fold(self, event: Event) -> None:
         match event:
@@ -168,7 +110,7 @@ class MonitorState:
             if changed_at is not None and (contract.updated_at or contract.created_at) < changed_at:
                 self.read_again(contract.id)
             elif known is None or contract.version >= known.version:
-                self.contracts[contract.id] = _latest_activity(contract, known)
+                self.contracts[contract.id] = latest_activity(contract, known)
                 self._changed_at.pop(contract.id, None)
 
     def keep(self, contract_ids: Iterable[str], read_at: int | None) -> None:
@@ -255,35 +197,10 @@ class MonitorState:
             )
         ]
 
-    def rearrange(self) -> None:
-        """Rows go to the places of now."""
-        for places in self.places.values():
-            places.forget()
-        self._made.clear()
-
     def read_again(self, contract_id: str) -> None:
         """The contract is to be read again, if not too many are already."""
         if len(self.unread) < MAX_UNREAD:
             self.unread[contract_id] = None
-
-    def subject(self) -> str:
-        """The contract that actions are about; empty: none."""
-        return self.opened or self.selected[self.pane].partition("\n")[0]
-
-    def viewed(self) -> str:
-        """The contract whose details are in sight; empty: none."""
-        beside = self.width >= WIDEST and self.pane is Pane.CONTRACTS
-        return self.opened or (self.subject() if beside else "")
-
-    def agent_here(self) -> tuple[str, str] | None:
-        """Contract and role that actions on an agent are about: of a contract, its supervisor."""
-        if self.opened:
-            return self.opened, self.inside.role or SUPERVISOR_ROLE
-        if self.pane is Pane.AGENTS and self.selected[Pane.AGENTS]:
-            contract_id, _, role = self.selected[Pane.AGENTS].partition("\n")
-            return contract_id, role
-        subject = self.subject()
-        return (subject, SUPERVISOR_ROLE) if subject else None
 
     def _is_wanted(self, contract_id: str) -> bool:
         return not self.only or contract_id in self.only
@@ -351,8 +268,3 @@ class MonitorState:
         for known in (self.contracts, self.agents, self.questions, self.heard, self._changed_at, self.unread):
             known.clear()
         self._deleted.clear()
-
-
-def _latest_activity(contract: Contract, known: Contract | None) -> Contract:
-    times = [each.last_activity_at for each in (contract, known) if each and each.last_activity_at]
-    return replace(contract, last_activity_at=max(times, default=None))

@@ -7,7 +7,7 @@ from typing import Final
 
 from makima_schemas.agent import AgentStatus
 from makima_schemas.contract.model import ContractStatus
-from makima_sdk.models import ENDED, Contract
+from makima_sdk.models import ENDED
 
 from makima_cli.monitor import rows
 from makima_cli.monitor.cells import (
@@ -24,8 +24,10 @@ from makima_cli.monitor.cells import (
     window,
 )
 from makima_cli.monitor.details import details
+from makima_cli.monitor.keys_line import HELP, keys_line
 from makima_cli.monitor.model import ORDERS, Link, Need, Pane
-from makima_cli.monitor.state import WIDE, WIDEST, MonitorState
+from makima_cli.monitor.screen import WIDE, WIDEST
+from makima_cli.monitor.state import MonitorState
 from makima_cli.monitor.system_pane import system_lines
 from makima_cli.monitor.vital_signs import vital_signs
 
@@ -33,24 +35,6 @@ MIN_SCREEN: Final = (60, 12)  # below this, one line
 FULL_SCREEN: Final = (80, 24)  # below this, what needs you and contracts only
 MOST_NEEDS: Final = 3
 MOST_NEEDS_WIDE: Final = 5
-HELP: Final = (
-    "1 2 3 4   contracts, agents, events, system; in a contract 1 to 5: its tabs      Tab  next pane",
-    "j k ↓ ↑   move                     g G Space  top (rows to their places), end, page",
-    "Enter Esc open, back               n          next thing that waits for you",
-    "/         filter: status:active,blocked phase:plan stale:true waiting:true threshold:30m words",
-    "          agents: status:dead stuck:true words       events: type:QuestionAsked words",
-    "s         order                    p          pause the screen, go on",
-    "w         why it does not go on; of an agent: why it was declared dead",
-    "y         copy the id; again: the command about it",
-    "[ ] { } . in a contract: a version back, on; a phase back, on; now",
-    "x X b     select, select to here; the selection: what to do with it, shown before it is done",
-    "a         answer the question (a choice by its number)",
-    "c         confirm the phase",
-    "A         advance: a dry run first, then asks",
-    "P U F     pause or resume, unblock, fail: each asks first",
-    "r         restart the agent, or the contract's supervisor",
-    "q Ctrl-C  quit",
-)
 
 
 def draw(state: MonitorState, width: int, height: int, now: datetime) -> list[Line]:
@@ -64,7 +48,7 @@ def draw(state: MonitorState, width: int, height: int, now: datetime) -> list[Li
         between(f"makima   {_headline(state, needs, width)}", freshness(state, width), width, HEAD),
         _panes(state, width),
     ]
-    bottom = [rule(width), _keys(state, width)]
+    bottom = [rule(width), keys_line(state, width)]
     if width >= WIDE and state.series and (signs := vital_signs(state.series, width))[0].text.strip():
         bottom = [rule(width), signs, *bottom]
     room = height - len(top) - len(bottom) - 1
@@ -266,46 +250,3 @@ def _nothing(state: MonitorState) -> str:
     if not wanted.text:
         return "No contracts yet." if state.link is Link.LIVE else ""
     return f"No contract matches: {len(state.contracts)} are hidden by the filter {wanted.text}"
-
-
-def _keys(state: MonitorState, width: int) -> Line:
-    """What is typed, else what the last action came to, else the keys that do something here."""
-    if state.prompt is not None:
-        asks = state.prompt.asks
-        return (Piece(fit(f" {asks} {state.prompt.text}▏", width), NEEDS),)
-    if state.notice:
-        return (Piece(fit(f" {state.notice}", width), NEEDS),)
-    return (Piece(fit(f" {'  '.join(_keys_here(state))}", width), DIM),)
-
-
-def _keys_here(state: MonitorState) -> list[str]:
-    if state.told or state.help:
-        return ["Esc back", "q quit"]
-    known = state.contracts.get(state.subject())
-    if state.opened and state.inside.at is not None:
-        return ["Esc back", "[ ] version", "{ } phase", ". now", "? keys"]
-    keys = _acts_here(known) if known else []
-    if state.opened:
-        keys = ["Esc back", *keys, "A advance", "w why", "[ ] time"]
-    elif known:
-        keys += ["Enter open", "w why"]
-    if known and state.pane is Pane.AGENTS and not state.opened:
-        keys.append("r restart")
-    if state.marked:
-        keys.append("b batch")
-    tail = ["? keys"] if state.opened else ["n next", "/ filter", "s sort", "p pause", "? keys", "q quit"]
-    return [*keys, *tail]
-
-
-def _acts_here(known: Contract) -> list[str]:
-    match known.status:
-        case ContractStatus.WAITING_FOR_INPUT:
-            return ["c confirm" if known.waiting_for == "phase_confirmation" else "a answer"]
-        case ContractStatus.ACTIVE:
-            return ["P pause"]
-        case ContractStatus.PAUSED:
-            return ["P resume"]
-        case ContractStatus.BLOCKED:
-            return ["U unblock"]
-        case _:
-            return []

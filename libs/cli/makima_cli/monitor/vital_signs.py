@@ -11,14 +11,13 @@ Values = Sequence[float | None]
 
 
 def vital_signs(series: Mapping[str, object], width: int) -> Line:
-    """Rates are per second: the server tells how many there were in each step."""
-    step = float(cast("float", series.get("step_seconds") or 60))
+    """Heartbeats and events are per second."""
     values = cast("Mapping[str, Values]", series.get("values") or {})
-    shown = [text for name in NAMES if name in values and (text := _sign(name, values[name], step))]
+    shown = [text for name in NAMES if name in values and (text := _sign(name, values[name]))]
     return (Piece(fit(" " + "   ".join(shown), width)),)
 
 
-def _sign(name: str, values: Values, step: float) -> str:
+def _sign(name: str, values: Values) -> str:
     latest = next((value for value in reversed(values) if value is not None), None)
     if latest is None:
         return ""
@@ -28,5 +27,5 @@ def _sign(name: str, values: Values, step: float) -> str:
         case "projection_lag":
             text = f"behind {latest:g}"
         case _:
-            text = f"{name} {latest / step:.1f}/s"
+            text = f"{name} {latest:.1f}/s"
     return f"{text} {sparkline(values)}"

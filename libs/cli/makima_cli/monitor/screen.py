@@ -1,0 +1,98 @@
+"""What a person does with the screen: pane, cursor, filters, what is typed, selected, opened, or paused."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, TypeVar, cast
+
+from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
+
+from makima_cli.monitor.holding import Held, Places
+from makima_cli.monitor.model import ORDERS, Link, Pane, Prompt
+from makima_cli.monitor.record import Inside
+from makima_cli.monitor.wanted import Wanted
+
+WIDE: Final = 110  # columns from which agents and events stand side by side under the contracts
+WIDEST: Final = 160  # columns from which the contract under the cursor stands at the right
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Screen:
+    link: Link = Link.CONNECTING
+    pane: Pane = Pane.CONTRACTS
+    filters: dict[Pane, Wanted] = field(default_factory=lambda: {pane: Wanted() for pane in Pane})
+    selected: dict[Pane, str] = field(default_factory=lambda: dict.fromkeys(Pane, ""))
+    opened: str = ""  # the contract whose details are shown; empty: none
+    inside: Inside = field(default_factory=Inside)  # where in the opened contract
+    prompt: Prompt | None = None
+    notice: str = ""  # what came of the last action
+    told: tuple[str, ...] = ()  # an answer that takes the screen until Esc
+    help: bool = False
+    explained: bool = False  # each reason with who must act, and how
+    whole: bool = True  # the pane takes the screen, also where there is room for several
+    on_need: bool = False  # the cursor came to what waits by `n`
+    copied: str = ""  # what was copied last: once more copies the command
+    width: int = 80  # of the terminal, in columns
+    marked: dict[str, None] = field(
+        default_factory=dict[str, None]
+    )  # contracts that are selected for a batch
+    orders: dict[Pane, str] = field(
+        default_factory=lambda: {pane: names[0] for pane, names in ORDERS.items()}
+    )
+    places: dict[Pane, Places] = field(default_factory=lambda: {pane: Places() for pane in ORDERS})
+    held: Held = field(default_factory=Held)
+    reread: bool = False  # everything is to be read again
+    attempts: int = 0  # to connect again, since the connection was lost
+    lost_at: datetime | None = None
+    system: Mapping[str, object] | None = None  # what `GET /system` tells
+    system_refused: str = ""
+    series: Mapping[str, object] | None = None  # of the last hour, of a server that tells it
+    # Of what is drawn: lists are made once for each. None: whenever they are asked for.
+    frame: int | None = None
+    _made: dict[str, tuple[tuple[int, str], object]] = field(
+        default_factory=dict[str, tuple[tuple[int, str], object]]
+    )
+
+    def once(self, name: str, make: Callable[[], T], wanted: str = "") -> T:
+        """What `make` makes, the same for the whole frame: with many contracts a key would wait for it."""
+        if self.frame is None:
+            return make()
+        known = self._made.get(name)
+        if known is None or known[0] != (self.frame, wanted):
+            known = self._made[name] = ((self.frame, wanted), make())
+        return cast("T", known[1])
+
+    def lose(self, now: datetime) -> None:
+        """The connection is lost: what is shown is as old as this."""
+        self.lost_at = self.lost_at or now
+        self.link = Link.RECONNECTING
+
+    def shown_at(self, now: datetime) -> datetime:
+        """The time to which ages count: they stop while nothing comes."""
+        return min(self.held.since or now, (self.lost_at or now) if self.link is Link.RECONNECTING else now)
+
+    def rearrange(self) -> None:
+        """Rows go to the places of now."""
+        for places in self.places.values():
+            places.forget()
+        self._made.clear()
+
+    def subject(self) -> str:
+        """The contract that actions are about; empty: none."""
+        return self.opened or self.selected[self.pane].partition("\n")[0]
+
+    def viewed(self) -> str:
+        """The contract whose details are in sight; empty: none."""
+        beside = self.width >= WIDEST and self.pane is Pane.CONTRACTS
+        return self.opened or (self.subject() if beside else "")
+
+    def agent_here(self) -> tuple[str, str] | None:
+        """Contract and role that actions on an agent are about: of a contract, its supervisor."""
+        if self.opened:
+            return self.opened, self.inside.role or SUPERVISOR_ROLE
+        if self.pane is Pane.AGENTS and self.selected[Pane.AGENTS]:
+            contract_id, _, role = self.selected[Pane.AGENTS].partition("\n")
+            return contract_id, role
+        subject = self.subject()
+        return (subject, SUPERVISOR_ROLE) if subject else None
