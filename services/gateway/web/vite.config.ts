@@ -15,6 +15,7 @@ export default defineConfig({
     reportCompressedSize: false,
     rolldownOptions: { checks: { pluginTimings: false } },
   },
-  server: { proxy: { "/api": { target: gateway, ws: true } } },
+  // the gateway takes a session's writes from its own pages only: here they come from this server's
+  server: { proxy: { "/api": { target: gateway, ws: true, changeOrigin: true, headers: { origin: gateway } } } },
   test: { include: ["src/**/*.test.ts"], environment: "node" },
 });

@@ -55,7 +55,7 @@ export function buttons(item: NeedItem): readonly Button[] {
 export const nameOf = (item: NeedItem): string => [item.kind, item.contract.id, item.question?.id ?? item.agent?.role ?? ""].join(" ");
 
 /** The operation of the API that the line's buttons ask for, as `GET /me` names it. */
-export function operationOf(item: NeedItem): string {
+export function operationOf(item: Pick<NeedItem, "act">): string {
   const path = item.act.path.replace(/^\/api\/v1/, "").split("/");
   const names: Readonly<Record<string, string>> = { contracts: "{contract_id}", questions: "{question_id}", agents: "{role}", deliverables: "{deliverable_id}" };
   return `${item.act.method} ${path.map((piece, index) => names[path[index - 1] ?? ""] ?? piece).join("/")}`;
