@@ -131,7 +131,7 @@ async def build(service: Service) -> None:
     service.status.report(
         "open_sockets", lambda: sum(one.value for of in sockets.collect() for one in of.samples)
     )
-    service.loop("gauges", _gauges(queries))
+    service.loop("gauges", _gauges(queries, gateway.agents))
     listens = service.listens("http")
 
     def listening() -> None:
@@ -161,7 +161,7 @@ async def _first_admin(service: Service, tokens: Tokens) -> None:
         service.logger.info("token.created", role="admin", by="settings")
 
 
-def _gauges(queries: Queries) -> Callable[[], Awaitable[None]]:
+def _gauges(queries: Queries, agent_queries: AgentQueries) -> Callable[[], Awaitable[None]]:
     """A loop that sets the gauges of the read model every `GAUGES_EVERY_SECONDS` (interfaces.md, Metrics)."""
 
     async def run() -> None:
@@ -175,7 +175,7 @@ def _gauges(queries: Queries) -> Callable[[], Awaitable[None]]:
                 metrics.exported(metrics.contracts_stale_count).set(
                     sum(stale for _, stale in counted.values())
                 )
-                agents = {status: (count, stuck) for status, count, stuck in await queries.agent_gauges()}
+                agents = {status: (count, stuck) for status, count, stuck in await agent_queries.gauges()}
                 for each in AgentStatus:
                     metrics.exported(metrics.agents_by_status).labels(each).set(agents.get(each, (0, 0))[0])
                 metrics.exported(metrics.agents_stuck).set(sum(stuck for _, stuck in agents.values()))

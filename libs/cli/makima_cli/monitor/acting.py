@@ -80,8 +80,8 @@ class Acting:
         elif answer.get("code") == PHASE_GUARD:
             asks, kind = f"{name} has a phase guard: confirm → {act.value}? y/n", "confirm"
         else:
-            said = f"{answer.get('code')} {', '.join(map(str, lacking))}".rstrip()
-            state.notice = f"dry run: would be refused: {said}"
+            refusal = f"{answer.get('code')} {', '.join(map(str, lacking))}".rstrip()
+            state.notice = f"dry run: would be refused: {refusal}"
             return
         state.notice = ""
         if state.prompt is None:
@@ -102,7 +102,7 @@ class Acting:
             lines += [
                 f"   {line}" for line in evidence_lines(cast("Mapping[str, object]", verdict["evidence"]))
             ]
-        self._state.told = tuple(lines)
+        self._state.reading = tuple(lines)
 
     async def _batch(self, act: Act) -> None:
         """One write for each; what was refused stays selected."""

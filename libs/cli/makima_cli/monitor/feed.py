@@ -24,7 +24,7 @@ from makima_cli.monitor.state import MAX_CONTRACTS, MAX_SHOWN_AGENTS, MonitorSta
 
 RECONNECT_SECONDS: Final = 1.0  # after the first loss; longer with each attempt
 MAX_RECONNECT_SECONDS: Final = 5.0
-LOOK_SECONDS: Final = 0.2
+READ_OPENED_SECONDS: Final = 0.2
 REFUSES_MEMBER: Final = frozenset({400, 422})
 READ_SECONDS: Final = 0.5  # between two rounds of reading what changed
 CHANGED_PER_ROUND: Final = 20
@@ -62,7 +62,7 @@ class Feed:
         async with self._http, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen())
             tasks.create_task(self._read())
-            tasks.create_task(self._look())
+            tasks.create_task(self._read_opened())
 
     async def act(self, act: Act) -> None:
         """Do it; what came of it is said in the state."""
@@ -111,7 +111,7 @@ class Feed:
                     raise
             await asyncio.sleep(READ_SECONDS)
 
-    async def _look(self) -> None:
+    async def _read_opened(self) -> None:
         """Read what is looked at: an opened contract, the system."""
         records, figures = RecordReader(self._http, self._state), FiguresReader(self._http, self._state)
         while True:
@@ -121,7 +121,7 @@ class Feed:
             except (MakimaError, TimeoutError) as error:
                 if not is_temporary(error):
                     raise
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(READ_OPENED_SECONDS)
 
     async def _read_due(self, now: float) -> None:
         if self._state.held.since is not None:

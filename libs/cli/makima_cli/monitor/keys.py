@@ -57,17 +57,17 @@ def press(state: MonitorState, key: str, character: str | None, now: datetime) -
     elif name in ("w", "y"):
         return _why(state) if name == "w" else _copy(state)
     else:
-        _look(state, name, now)
+        _show(state, name, now)
     return None
 
 
-def _look(state: MonitorState, name: str, now: datetime) -> None:
+def _show(state: MonitorState, name: str, now: datetime) -> None:
     """Keys that change nothing but what is seen."""
     match name:
         case "1" | "2" | "3" | "4" | "5" if state.opened:
             state.inside.go_to(Tab(int(name)))
         case "1" | "2" | "3" | "4":
-            state.pane, state.help, state.told, state.whole = Pane(int(name)), False, (), True
+            state.pane, state.help, state.reading, state.whole = Pane(int(name)), False, (), True
         case "tab":
             next_pane(state)
         case "?":
@@ -100,8 +100,8 @@ def _back(state: MonitorState) -> None:
     """From the help, else from an answer, a contract, the selection, and at last from the cursor: rows move again."""
     if state.help:
         state.help = False
-    elif state.told:
-        state.told = ()
+    elif state.reading:
+        state.reading = ()
     elif state.opened:
         state.opened, state.explained = "", False
         state.inside.begin()

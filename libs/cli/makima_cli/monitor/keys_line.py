@@ -40,7 +40,7 @@ def keys_line(state: MonitorState, width: int) -> Line:
 
 
 def _keys_here(state: MonitorState) -> list[str]:
-    if state.told or state.help:
+    if state.reading or state.help:
         return ["Esc back", "q quit"]
     known = state.contracts.get(state.subject())
     if state.opened and state.inside.at is not None:

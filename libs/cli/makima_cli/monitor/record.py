@@ -61,16 +61,16 @@ class Record:
         """Each question, and its answer; empty: it is open."""
         if self.at is None:
             return [(each.question, each.answer or "") for each in self.questions]
-        asked: dict[object, tuple[str, str]] = {}
+        questions: dict[object, tuple[str, str]] = {}
         for event in self.log:
             number = event.members.get("question_id")
             if event.version > self.at:
                 break
             if event.kind == "QuestionAsked":
-                asked[number] = (str(event.members.get("question", "")), "")
-            elif event.kind == "QuestionAnswered" and number in asked:
-                asked[number] = (asked[number][0], str(event.members.get("answer", "answered")))
-        return list(asked.values())
+                questions[number] = (str(event.members.get("question", "")), "")
+            elif event.kind == "QuestionAnswered" and number in questions:
+                questions[number] = (questions[number][0], str(event.members.get("answer", "answered")))
+        return list(questions.values())
 
     def phase_changes(self) -> list[Logged]:
         return [each for each in self.log if each.kind == "PhaseChanged"]

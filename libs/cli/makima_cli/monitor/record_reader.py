@@ -14,8 +14,8 @@ from makima_sdk.problems import ProblemError
 from makima_cli.monitor.record import MAX_LOG, Logged, Record
 from makima_cli.monitor.state import MonitorState
 
-AGAIN_SECONDS: Final = 3.0
-PAGE: Final = 500
+REREAD_SECONDS: Final = 3.0
+EVENTS_PER_PAGE: Final = 500
 REFUSED: Final = frozenset({403, 404})
 
 
@@ -48,7 +48,7 @@ class RecordReader:
         if at is not None:
             return False
         old = (datetime.now(UTC) - (had.read_at or contract.created_at)).total_seconds()
-        return had.contract.version < contract.version or old > AGAIN_SECONDS
+        return had.contract.version < contract.version or old > REREAD_SECONDS
 
     async def _read(self, known: Contract, at: int | None) -> Record:
         then: Query | None = None if at is None else {"at": str(at)}
@@ -89,10 +89,12 @@ class RecordReader:
         after = log[-1].version if log else max(0, newest - MAX_LOG)
         where = path("contracts", contract.id, "events")
         while after < newest:
-            body = (await self._http.send("GET", where, query={"after": after, "limit": PAGE})).body
+            body = (
+                await self._http.send("GET", where, query={"after": after, "limit": EVENTS_PER_PAGE})
+            ).body
             found = [_logged(each) for each in cast("Sequence[Mapping[str, object]]", body["items"])]
             log += found
-            if len(found) < PAGE:
+            if len(found) < EVENTS_PER_PAGE:
                 break
             after = found[-1].version
         return tuple(log[-MAX_LOG:])

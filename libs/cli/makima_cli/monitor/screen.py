@@ -27,7 +27,7 @@ class Screen:
     inside: Inside = field(default_factory=Inside)  # where in the opened contract
     prompt: Prompt | None = None
     notice: str = ""  # what came of the last action
-    told: tuple[str, ...] = ()  # an answer that takes the screen until Esc
+    reading: tuple[str, ...] = ()  # an answer that takes the screen until Esc
     help: bool = False
     explained: bool = False  # each reason with who must act, and how
     whole: bool = True  # the pane takes the screen, also where there is room for several

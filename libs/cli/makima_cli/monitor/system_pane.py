@@ -67,7 +67,7 @@ def _replica(service: str, replica: Members, width: int) -> Line:
 def _faults(replica: Members) -> list[str]:
     """What it lacks, what it shares with others, and what it warns of."""
     groups = (cast("Members", replica.get(name) or {}) for name in ("failing", "shared", "warnings"))
-    return [f"{name}: {said}" for group in groups for name, said in group.items()]
+    return [f"{name}: {reason}" for group in groups for name, reason in group.items()]
 
 
 def _items(members: Members, name: str) -> Sequence[Members]:

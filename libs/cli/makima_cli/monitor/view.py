@@ -59,8 +59,8 @@ def draw(state: MonitorState, width: int, height: int, now: datetime) -> list[Li
 
 
 def _middle(state: MonitorState, needs: list[Need], width: int, height: int, now: datetime) -> list[Line]:
-    if state.help or state.told:
-        return [(Piece(fit(" " + line, width)),) for line in (HELP if state.help else state.told)]
+    if state.help or state.reading:
+        return [(Piece(fit(" " + line, width)),) for line in (HELP if state.help else state.reading)]
     if state.opened and (width < WIDEST or state.pane is not Pane.CONTRACTS):
         return details(state, state.opened, width, height, now)
     chosen = state.opened or state.subject()
@@ -178,15 +178,15 @@ def _panes(state: MonitorState, width: int) -> Line:
 
 def _in_force(state: MonitorState) -> list[str]:
     """What came and is not shown, what is selected, the order if another was asked for, and the filter."""
-    said: list[str] = []
+    parts: list[str] = []
     places, order = state.places.get(state.pane), state.orders.get(state.pane, "")
     if places is not None and places.new > 0:
-        said.append(f"↑ {places.new} new: g")
+        parts.append(f"↑ {places.new} new: g")
     if state.marked:
-        said.append(f"{len(state.marked)} selected")
+        parts.append(f"{len(state.marked)} selected")
     if order and order != ORDERS[state.pane][0]:
-        said.append(f"by {order}")
-    return [*said, f"/ {state.filters[state.pane].text or 'filter'}"]
+        parts.append(f"by {order}")
+    return [*parts, f"/ {state.filters[state.pane].text or 'filter'}"]
 
 
 def _needs(state: MonitorState, needs: list[Need], width: int, now: datetime) -> list[Line]:

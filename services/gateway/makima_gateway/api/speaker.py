@@ -6,7 +6,8 @@ For every other caller, these are what the call says.
 from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 
-from makima_gateway.auth.principal import Principal, not_its_role
+from makima_gateway.auth.principal import Principal
+from makima_gateway.auth.refusals import not_its_role
 
 
 def connection_of(caller: Principal, given: str | None) -> str | None:

@@ -28,6 +28,7 @@ from makima_gateway.auth.agent_tokens import AgentIdentity, ended
 from makima_gateway.auth.browser import Origins, session_of
 from makima_gateway.auth.ownership import Owners
 from makima_gateway.auth.policy import API, OPEN, POLICY, STREAMS, WITHOUT_TOKEN, Role, Rule, Scope, Speaker
+from makima_gateway.auth.refusals import no_valid_token, not_its_role
 from makima_gateway.auth.sessions import Sessions
 from makima_gateway.auth.tokens import LOCAL_OWNER, Token, Tokens
 from makima_gateway.http.hosts import Hosts
@@ -138,6 +139,15 @@ async def principal(connection: HTTPConnection) -> Principal:
     return caller
 
 
+Requested = (
+    ContractCommand
+    | RestartSupervisor
+    | SaveState
+    | RestoreSupervisor
+    | AgentCommand
+    | AdmitDaemon
+    | MaintenanceCommand
+)
 CurrentPrincipal = Annotated[Principal, Depends(principal)]
 
 
@@ -209,15 +219,6 @@ async def _check_agent(
     )
 
 
-def not_its_role(agent: AgentIdentity, role: str) -> Refused:
-    return Refused(
-        ErrorCode.FORBIDDEN,
-        f"the token is of the role {agent.role} of its contract, and may not speak for {role}",
-        hint=f"leave it to {role}, or to its daemon",
-        roles=[each for each in Role if each is not Role.AGENT],
-    )
-
-
 def turn_of(connection: HTTPConnection) -> Turn:
     """The turn of its token that a request holds."""
     return cast("Turn", getattr(connection.state, TURN))
@@ -233,16 +234,6 @@ async def check_again(connection: HTTPConnection, caller: Principal, contract_id
         raise no_valid_token()
     if caller.role is not Role.ADMIN and not await may_see(access, caller.visibility, contract_id):
         raise unknown_contract(contract_id)
-
-
-def no_valid_token() -> Refused:
-    """The one answer for a missing, unknown, ended or revoked token, so that it reveals nothing."""
-    metrics.http_refused.labels("token").inc()
-    return Refused(
-        ErrorCode.UNAUTHORIZED,
-        "a valid token is required",
-        hint="send Authorization: Bearer …; `makima token create` creates a token",
-    )
 
 
 async def may_see(access: Access, visibility: Visibility, contract_id: str, *, serves: bool = False) -> bool:
@@ -266,13 +257,7 @@ def request_for(
     principal: Principal,
     command_id: UUID,
     target: str,
-    command: ContractCommand
-    | RestartSupervisor
-    | SaveState
-    | RestoreSupervisor
-    | AgentCommand
-    | AdmitDaemon
-    | MaintenanceCommand,
+    command: Requested,
     expected_version: int | None = None,
 ) -> Request:
     """The request that carries a command over the bus.

@@ -7,7 +7,7 @@ from makima_schemas.identity import ID_PATTERN
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeat
-from makima_gateway.read_model.queries import MonitorEvent
+from makima_gateway.read_model.monitor_events import MonitorEvent
 
 STALENESS = frozenset({"StaleDetected", "StaleCleared"})
 # An id of the event stream: `<epoch>:<position>`; those of versions before had no epoch.

@@ -11,12 +11,12 @@ from makima_kernel.projections.projector import Projector
 
 from makima_gateway.monitor.row_board import RowBoard
 from makima_gateway.monitor.subscriptions import SubscriptionIndex
-from makima_gateway.read_model.queries import (
+from makima_gateway.read_model.monitor_events import (
     MONITOR_PAGE_CHARACTERS,
     MONITOR_PAGE_EVENTS,
     MonitorEvent,
-    Queries,
 )
+from makima_gateway.read_model.queries import Queries
 
 MAX_RECENT_EVENTS: Final = 10_000  # events; a reader that is further behind reads from the database
 MAX_RECENT_CHARACTERS: Final = 32 * 1024 * 1024  # a question alone may have a quarter of a mebibyte

@@ -39,7 +39,7 @@ class Pulse:
         async with asyncio.TaskGroup() as both:
             both.create_task(self._ask_detectors(), name="monitor detectors")
             while True:
-                await self._look()
+                await self._read_head()
                 self.tick += 1
                 self._subscriptions.notify_all()
                 await asyncio.sleep(TICK_INTERVAL_SECONDS)
@@ -74,7 +74,7 @@ class Pulse:
             since = seen_at
         return now - since
 
-    async def _look(self) -> None:
+    async def _read_head(self) -> None:
         try:
             async with asyncio.timeout(TICK_INTERVAL_SECONDS):
                 head = await self._log.head()

@@ -18,7 +18,7 @@ from makima_gateway.monitor.row_stream import RowStream
 from makima_gateway.monitor.subscriptions import Subscription
 from makima_gateway.monitor.transport import Transport
 from makima_gateway.read_model.legacy_status import shown_event, shown_status
-from makima_gateway.read_model.queries import MonitorEvent
+from makima_gateway.read_model.monitor_events import MonitorEvent
 
 # How long after `hello` a WebSocket client has to send its first filter before events are sent: the filter
 # may ask for older events with `since`, which must come first.

@@ -149,6 +149,13 @@ class AgentQueries:
         found = await self._all("tasks_to_take", tenant, contract_id, sorted(PRESENT), limit)
         return [task_row(each) for each in found]
 
+    async def gauges(self) -> list[tuple[str, int, int]]:
+        """(agent status, number of agents, number of stuck ones)."""
+        return cast(
+            "list[tuple[str, int, int]]",
+            [tuple(record) for record in await self._pool.fetch(SQL["gauges"])],
+        )
+
     async def _all(self, name: str, *arguments: object) -> Sequence[Mapping[str, object]]:
         return cast("Sequence[Mapping[str, object]]", await self._pool.fetch(SQL[name], *arguments))
 

@@ -106,3 +106,8 @@ group by agent_status, stuck
 select contract_id, connection_id, id, name from gateway.tasks
 where tenant = $1 and contract_id = any ($2::text[]) and status in ('claimed', 'running') and connection_id = any ($3::text[])
 order by created_position desc
+
+-- name: gauges
+-- Number of agents by status, and of stuck ones among them.
+select agent_status, sum(agents)::bigint as agents, coalesce(sum(agents) filter (where stuck), 0)::bigint as stuck
+from gateway.agent_counts group by agent_status

@@ -10,6 +10,11 @@ import asyncpg
 from makima_kernel.event_log.named_sql import named
 from makima_schemas.contract.model import TaskStatus
 
+from makima_gateway.read_model.monitor_events import (
+    MONITOR_PAGE_CHARACTERS,
+    MONITOR_PAGE_EVENTS,
+    MonitorEvent,
+)
 from makima_gateway.read_model.rows import (
     ContractRow,
     DaemonRow,
@@ -31,10 +36,6 @@ SQL: Final = named(Path(__file__).with_suffix(".sql"))
 # of a list: it ends with the row with which its long texts reach this size
 PAGE_BYTES: Final = 1024 * 1024
 SEARCHED_CHARACTERS: Final = 500  # of a description, from its beginning, are searched for `q`
-MONITOR_PAGE_EVENTS: Final = 500  # monitor events in a page, at most
-MONITOR_PAGE_CHARACTERS: Final = (
-    1024 * 1024
-)  # a page ends at the event with which its messages reach this length
 
 Record = Mapping[str, object]
 R = TypeVar("R")
@@ -69,20 +70,6 @@ class Filter:
     # supervisor.
     threshold: timedelta | None = None
     q: str | None = None  # a text in the name, or in the beginning of the description; case-insensitive
-
-
-@dataclass(frozen=True, slots=True)
-class MonitorEvent:
-    """A monitor message, and the members that filters match."""
-
-    position: int
-    tenant: str
-    contract_id: str
-    # the contract's status before the event; null: unknown, or the contract did not exist
-    old_status: str | None
-    status: str | None  # and after it; null: unknown, or the contract is deleted
-    type: str
-    message: str  # the JSON text that is sent
 
 
 class Queries:
@@ -277,13 +264,6 @@ class Queries:
         """(status, number of contracts, number of stale ones)."""
         return cast(
             "list[tuple[str, int, int]]", [tuple(record) for record in await self._pool.fetch(SQL["gauges"])]
-        )
-
-    async def agent_gauges(self) -> list[tuple[str, int, int]]:
-        """(agent status, number of agents, number of stuck ones)."""
-        return cast(
-            "list[tuple[str, int, int]]",
-            [tuple(record) for record in await self._pool.fetch(SQL["agent_gauges"])],
         )
 
     async def _one(self, name: str, *arguments: object) -> Record | None:

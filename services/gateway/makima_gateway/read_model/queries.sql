@@ -256,11 +256,6 @@ where characters_before < $4 order by position
 -- Number of contracts by status, and of stale ones among them.
 select status, sum(contracts)::bigint as contracts, sum(stale)::bigint as stale from gateway.tallies group by status
 
--- name: agent_gauges
--- Number of agents by status, and of stuck ones among them.
-select agent_status, sum(agents)::bigint as agents, coalesce(sum(agents) filter (where stuck), 0)::bigint as stuck
-from gateway.agent_counts group by agent_status
-
 -- name: open_contracts
 -- How many contracts of an owner are not over.
 select coalesce(sum(contracts), 0)::bigint from gateway.tallies

@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from makima_schemas.errors import HTTP_STATUS, MEMBERS, WHEN, ErrorCode
 
 from makima_gateway.api.lenient_bodies import schemas
-from makima_gateway.api.openapi import examples
+from makima_gateway.api.openapi import examples, problem_examples
 from makima_gateway.api.openapi.operations import OPERATIONS, Operation
 from makima_gateway.http import responses as answers
 from makima_gateway.http.problems import MEDIA_TYPE as PROBLEM
@@ -90,7 +90,7 @@ def document(app: FastAPI) -> Json:
     _in(components, "schemas").update(schemas())
     components["headers"] = HEADERS
     problems: Json = {
-        code.value: {"summary": WHEN[code], "value": examples.problem(code)} for code in ErrorCode
+        code.value: {"summary": WHEN[code], "value": problem_examples.problem(code)} for code in ErrorCode
     }
     components["examples"] = problems | {
         name: {"value": examples.example(name)} for name in examples.EXAMPLES

@@ -9,7 +9,8 @@ from makima_gateway.api.context import CurrentGateway
 from makima_gateway.api.schemas.session import Me, SignIn, SignInCode
 from makima_gateway.auth.browser import check_sign_in, set_cookie
 from makima_gateway.auth.policy import POLICY
-from makima_gateway.auth.principal import Access, CurrentPrincipal, no_valid_token, principal
+from makima_gateway.auth.principal import Access, CurrentPrincipal, principal
+from makima_gateway.auth.refusals import no_valid_token
 from makima_gateway.http.responses import json_response
 
 router = APIRouter(tags=["session"])
