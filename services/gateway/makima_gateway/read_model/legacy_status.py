@@ -8,7 +8,7 @@ from typing import Literal, cast
 import orjson
 from makima_schemas.contract.model import ContractStatus
 
-from makima_gateway.read_model.queries import MonitorEvent
+from makima_gateway.read_model.monitor_events import MonitorEvent
 
 LegacyStatus = Literal["active", "completed", "archived"]
 

@@ -118,10 +118,7 @@ class Queries:
             SEARCHED_CHARACTERS,
         )
         found = await self._pool.fetch(
-            SQL["contracts"],
-            visibility.tenant,
-            *arguments,
-            timeout=search_seconds,
+            SQL["contracts"], visibility.tenant, *arguments, timeout=search_seconds
         )
         return _measured(contract_row, cast("Sequence[Record]", found))
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from makima_gateway.monitor import log_tail as hub
 from makima_gateway.read_model import queries
-from makima_gateway.read_model.queries import MonitorEvent
+from makima_gateway.read_model.monitor_events import MonitorEvent
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import PATIENCE, eventually
 from nats.aio.client import Client
