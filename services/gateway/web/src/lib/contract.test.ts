@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { conditionsOf, fold, gateOf, movesOf, needsOf, versionOf, type Whole, whyHeading } from "./contract";
+import { beside, conditionsOf, fold, freshened, gateOf, movesOf, needsOf, versionOf, type Whole, whyHeading } from "./contract";
 import type { LogEvent } from "./timeline";
 
 let position = 0;
@@ -66,4 +66,12 @@ test("a move is offered where the status has it and the token may", () => {
 
 test("the heading says what is asked", () => {
   expect([whyHeading(WHOLE), whyHeading({ ...WHOLE, phase: "execute" }), whyHeading({ ...WHOLE, status: "created" })]).toEqual(["Why it does not go on to execute", "Why it does not go on to the end", "Why it has not started"]);
+});
+
+test("what the tree shows is not said twice", () => expect(beside([{ code: "GATE_OPEN" }, { code: "STALE" }])).toEqual([{ code: "STALE" }]));
+
+test("a newer row tells the state before the contract is read anew; an older one does not", () => {
+  const row = { id: "c", name: "n", status: "paused", phase: "execute", phase_index: 1, phase_count: 2, version: 12, waiting_for: null, reason: null, stale: false, tasks: { total: 0, completed: 0, failed: 0 }, progress_at: "2026-02-02T00:00:00Z", supervisor: null } as const;
+  expect(freshened(WHOLE, row)).toMatchObject({ status: "paused", phase: "execute", version: 12, status_changed_at: "2026-02-02T00:00:00Z", deliverables: WHOLE.deliverables });
+  expect(freshened(WHOLE, { ...row, version: 11 })).toBe(WHOLE);
 });

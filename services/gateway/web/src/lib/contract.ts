@@ -1,7 +1,7 @@
 /** What the page of a contract needs beside the API's answers: its tasks and questions at a moment of its log, what waits
  * for a person, and which moves there are. Pure. */
 
-import type { Condition, ContractStatus, NeedItem } from "./shapes";
+import type { Condition, ContractStatus, NeedItem, Row } from "./shapes";
 import { eventName, type LogEvent } from "./timeline";
 
 export interface Whole {
@@ -234,4 +234,16 @@ export function whyHeading(of: Whole): string {
   if (of.status === "created") return "Why it has not started";
   if (["completed", "failed", "archived"].includes(of.status)) return `The gate of ${of.phase}, as it ended`;
   return `Why it does not go on to ${next ?? "the end"}`;
+}
+
+const SHOWN_ELSEWHERE: ReadonlySet<string> = new Set(["GATE_OPEN", "PHASE_GUARDED", "SWITCHED_OFF", "QUESTION_OPEN", "BLOCKED"]);
+
+/** The reasons of `/health` that neither the gate's tree nor *waits for you* shows. */
+export const beside = <Reason extends { readonly code: string }>(reasons: readonly Reason[]): readonly Reason[] => reasons.filter((reason) => !SHOWN_ELSEWHERE.has(reason.code));
+
+/** What the monitor told of it since it was read, until it is read anew. */
+export function freshened(of: Whole, row: Row | undefined): Whole {
+  if (row === undefined || row.version <= of.version) return of;
+  const since = row.status === of.status ? of.status_changed_at : (row.progress_at ?? of.status_changed_at);
+  return { ...of, status: row.status, phase: row.phase ?? of.phase, version: row.version, waiting_for: row.waiting_for, stale: row.stale, progress_at: row.progress_at, status_changed_at: since, blocked_reason: row.status === "blocked" ? row.reason : null, failure_reason: row.status === "failed" ? row.reason : null };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { branches, who } from "./gate";
+import { branches, stateWord, who } from "./gate";
 import type { Condition } from "./shapes";
 
 const one = (kind: Condition["kind"], state: Condition["state"], more: Partial<Condition> = {}): Condition => ({ kind, id: null, name: kind, state, since: null, who: null, ...more });
@@ -18,3 +18,7 @@ test("it says whose turn it is", () => {
 });
 
 test("no condition, no branch", () => expect(branches([])).toEqual([]));
+
+test("a guard waits, a switch is off", () => {
+  expect([one("guard", "missing"), one("guard", "unknown"), one("switch", "missing"), one("task", "unknown")].map(stateWord)).toEqual(["waits", "not asked", "off", "not known"]);
+});

@@ -42,6 +42,14 @@ export const LOOK = {
   not_required: { row: "off", glyph: "minus", word: "not required" },
 } as const;
 
+/** The state in a word: a guard waits or was not asked, a switch is on or off. */
+export function stateWord(condition: Condition): string {
+  const { kind, state } = condition;
+  if (kind === "switch") return state === "met" ? "on" : "off";
+  if (kind === "guard" && state !== "not_required") return { met: "confirmed", missing: "waits", unknown: "not asked" }[state];
+  return LOOK[state].word;
+}
+
 /** Who must act, in words: “you”, “builder”, “the contract service”. */
 export function who(condition: Condition): string {
   const of = condition.who;
