@@ -75,3 +75,8 @@ test("a newer row tells the state before the contract is read anew; an older one
   expect(freshened(WHOLE, row)).toMatchObject({ status: "paused", phase: "execute", version: 12, status_changed_at: "2026-02-02T00:00:00Z", deliverables: WHOLE.deliverables });
   expect(freshened(WHOLE, { ...row, version: 11 })).toBe(WHOLE);
 });
+
+test("a task that the gate names and nobody has made is missing too", () => {
+  const gate = { required_deliverables: null, required_tasks: { named: ["look", "mend"] }, validator: null, auto_advance: true };
+  expect(conditionsOf(WHOLE, fold(EVENTS), gate).filter((one) => one.kind.startsWith("task")).map((one) => [one.name, one.state])).toEqual([["2 by name", "missing"], ["look", "met"], ["mend", "missing"]]);
+});

@@ -153,6 +153,7 @@ export function conditionsOf(of: Whole, log: Log, gate: PhaseGate["gate"] | null
   for (const task of own) {
     found.push({ kind: "task", id: task.id, name: task.name, state: task.status === "completed" ? "met" : rule === null ? "not_required" : "missing", since: task.updated_at, evidence: task.result, who: { kind: "agent", role: task.status === "running" || task.status === "claimed" ? `${task.role ?? "an agent"}, ${task.status}` : task.status === "failed" ? `${task.role ?? "an agent"}, it failed` : null } });
   }
+  for (const name of namedOf(gate?.required_tasks).filter((each) => !own.some((task) => task.name === each))) found.push({ kind: "task", id: null, name, state: "missing", since: entered, who: { kind: "agent", role: "nobody has made it yet" } });
   const validator = gate?.validator ?? null;
   found.push({ kind: "validator", id: validator, name: validator === null ? "Validator" : `Validator ${validator}`, state: validator === null ? "not_required" : "unknown", since: null, who: validator === null ? null : { kind: "service", role: "completion_detector" }, act: validator === null ? null : { method: "POST", path: `${path}/check-completion`, body: null } });
   found.push({ kind: "switch", id: "auto_complete", name: "Goes on by itself", state: of.auto_complete_enabled ? "met" : "missing", since: null, who: { kind: "person" }, act: { method: "PUT", path: `${path}/auto-complete`, body: { enabled: true } } });
@@ -164,6 +165,8 @@ export function conditionsOf(of: Whole, log: Log, gate: PhaseGate["gate"] | null
   return found;
 }
 
+const namedOf = (rule: unknown): readonly string[] => (typeof rule === "object" && rule !== null && "named" in rule && Array.isArray(rule.named) ? rule.named.map(String) : []);
+
 /** Without failed ones that a later task of the same name replaces (decision 0010). */
 function counting(tasks: readonly Task[]): readonly Task[] {
   return tasks.filter((task, index) => task.status !== "failed" || index === tasks.findLastIndex((other) => other.name === task.name));
@@ -173,11 +176,12 @@ function taskRule(rule: unknown, own: readonly Task[]): { readonly words: string
   const done = own.filter((task) => task.status === "completed");
   if (rule === "none") return null;
   if (rule === "all_complete") return own.length === 0 ? null : { words: "all must be complete", met: done.length === own.length };
-  const { min_complete: wanted, named } = rule as { min_complete?: number; named?: readonly string[] };
+  const { min_complete: wanted } = rule as { min_complete?: number };
+  const named = namedOf(rule);
   if (wanted !== undefined) return { words: `${wanted} must be complete`, met: done.length >= wanted };
-  if (named !== undefined) {
+  if (named.length > 0) {
     const open = named.filter((name) => !done.some((task) => task.name === name));
-    return { words: open.length === 0 ? "the named ones are complete" : `needs ${open.join(", ")}`, met: open.length === 0 };
+    return { words: `${named.length} by name`, met: open.length === 0 };
   }
   return null;
 }
@@ -236,9 +240,9 @@ export function whyHeading(of: Whole): string {
   return `Why it does not go on to ${next ?? "the end"}`;
 }
 
-const SHOWN_ELSEWHERE: ReadonlySet<string> = new Set(["GATE_OPEN", "PHASE_GUARDED", "SWITCHED_OFF", "QUESTION_OPEN", "BLOCKED"]);
+const SHOWN_ELSEWHERE: ReadonlySet<string> = new Set(["GATE_OPEN", "PHASE_GUARDED", "SWITCHED_OFF", "QUESTION_OPEN", "BLOCKED", "FAILED"]);
 
-/** The reasons of `/health` that neither the gate's tree nor *waits for you* shows. */
+/** The reasons of `/health` that neither the head, the gate's tree nor *waits for you* shows. */
 export const beside = <Reason extends { readonly code: string }>(reasons: readonly Reason[]): readonly Reason[] => reasons.filter((reason) => !SHOWN_ELSEWHERE.has(reason.code));
 
 /** What the monitor told of it since it was read, until it is read anew. */
