@@ -4,6 +4,16 @@ export type Beat = "on time" | "late" | "missed" | "a new connection" | "not joi
 
 const MEANING: Readonly<Record<string, Beat>> = { "1": "on time", l: "late", "0": "missed", "|": "a new connection", "-": "not joined" };
 
+/** `GET /agents?beats=60`: each slot is `step_seconds`, the last one ends at `to`. */
+export interface Strip {
+  readonly to: string;
+  readonly step_seconds: number;
+  readonly slots: string;
+}
+
+/** True for the answer of a gateway that cannot tell beats: then it is asked without. */
+export const refusesBeats = (code: string | undefined, detail: string | undefined): boolean => code === "INVALID_REQUEST" && (detail ?? "").includes("beats");
+
 export function beatsOf(slots: string): readonly Beat[] {
   return [...slots].map((slot) => MEANING[slot] ?? "not joined");
 }

@@ -2,6 +2,7 @@
 
 import { api, session } from "./session.svelte";
 import { clock } from "./clock.svelte";
+import { Heard } from "./heard";
 import type { MonitorEvent, Page, Row } from "./shapes";
 import { Store } from "./store";
 import { type Condition, type Socket, Stream } from "./stream";
@@ -24,6 +25,9 @@ class Live {
   /** Ids of the rows whose change may flash: those of the last paint, unless they were too many. */
   flashing: ReadonlySet<string> = new Set();
   readonly store = new Store();
+  /** Grows with each paint that has new heartbeats: who reads `heard` reads this first. */
+  beaten = $state(0);
+  readonly heard = new Heard();
   private readonly followers = new Set<Follower>();
   private stream: Stream | null = null;
   private timer: ReturnType<typeof setTimeout> | null = null;
@@ -37,7 +41,8 @@ class Live {
     this.stream ??= new Stream(
       {
         message: (message) => {
-          this.store.take(message);
+          if (message.type === "Heartbeat") this.heard.take(message);
+          else this.store.take(message);
           this.schedule();
         },
         condition: (condition) => this.moved(condition),
@@ -53,6 +58,7 @@ class Live {
     this.stream?.stop();
     this.stream = null;
     this.store.clear();
+    this.heard.clear();
     this.complete = false;
     this.events = [];
   }
@@ -110,6 +116,10 @@ class Live {
   private paint(): void {
     this.lastPaint = performance.now();
     this.held = 0;
+    if (this.heard.fresh) {
+      this.heard.fresh = false;
+      this.beaten += 1;
+    }
     if (this.store.waiting === 0) return;
     const { changed, events } = this.store.paint();
     this.flashing = changed.size <= MOST_FLASHES ? changed : new Set();

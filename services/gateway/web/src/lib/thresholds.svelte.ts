@@ -9,6 +9,7 @@ const NAMES = {
   agentTimeout: "agent_timeout_seconds",
   stuckAfter: "stuck_after_seconds",
   staleAfter: "stale_threshold_minutes",
+  restartTimeout: "restart_timeout_seconds",
   heartbeatInterval: "heartbeat_interval_seconds",
 } as const;
 const SECONDS: Readonly<Record<string, number>> = { seconds: 1, minutes: 60, hours: 3600 };
@@ -18,6 +19,7 @@ class Thresholds {
   agentTimeout = $state(90);
   stuckAfter = $state(600);
   staleAfter = $state(1800);
+  restartTimeout = $state(60);
   heartbeatInterval = $state(30);
   known = $state(false);
 
