@@ -67,6 +67,9 @@ bench: setup  ## Run the benchmarks and their baselines: one table, and tests/be
 chaos: setup  ## Do to the running system what must not harm it, compare what is left with the truth (docs/faults.md); FAULTS="r1 r5" for some
 	@$(BIN)/python -m tests.faults $(FAULTS)
 
+test-browser: setup  ## The web page in a real Chromium; says why where it cannot
+	@$(BIN)/python -m pytest tests/browser -rs
+
 test-long: setup  ## The tests of guarantees in full, with the long variants that `make test` shortens (MAKIMA_TEST_CHAOS=1)
 	@MAKIMA_TEST_CHAOS=1 $(BIN)/python -m pytest tests/guarantees tests/services/completion_detector/test_a_thousand*.py tests/services/gateway/api/test_fuzz.py tests/daemon/test_a_fleet_under_random_kills.py tests/daemon/test_a_supervised_contract.py -o addopts="--strict-markers --import-mode=importlib" -v --no-header
 
@@ -92,4 +95,4 @@ lock:  ## Resolve the dependencies again; locked packages keep their versions
 upgrade:  ## Resolve the dependencies to their newest versions
 	@rm -f requirements-dev.lock && $(MAKE) -s lock
 
-.PHONY: help setup run test web web-test lint test-containers test-long bench chaos house mutate docs dist lock upgrade
+.PHONY: help setup run test test-browser web web-test lint test-containers test-long bench chaos house mutate docs dist lock upgrade

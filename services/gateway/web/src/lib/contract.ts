@@ -197,7 +197,7 @@ export function needsOf(of: Whole, questions: readonly Question[], known: readon
   });
   const next = nextPhase(of);
   if (of.waiting_for === "phase_confirmation" && of.status === "waiting_for_input" && next !== null) {
-    const deliverables = of.deliverables.filter((one) => one.phase === of.phase && one.completed).map((one) => one.id);
+    const deliverables = of.deliverables.filter((one) => one.phase === of.phase && one.completed);
     found.push({ kind: "phase_confirmation", since: of.status_changed_at, contract, next_phase: next, deliverables, act: { method: "POST", path: `${path}/phase`, body: { phase: next, confirmed: true } } });
   }
   if (of.status === "blocked") found.push({ kind: "blocked", since: of.status_changed_at, contract, reason: of.blocked_reason, act: { method: "POST", path: `${path}/unblock`, body: {} } });

@@ -17,8 +17,8 @@ class Session {
       this.ended = false;
     } catch (error) {
       if (error instanceof Problem && error.status === 401) this.me = null;
-      else if (error instanceof Problem) this.error = error;
-      else throw error;
+      else if (!(error instanceof Problem)) throw error;
+      else if (!this.me) this.error = error; // who is signed in keeps the page: the band says that nothing answers
     }
   }
 

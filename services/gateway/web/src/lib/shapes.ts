@@ -53,7 +53,7 @@ export interface NeedItem {
   readonly contract: { readonly id: string; readonly name: string; readonly phase: string; readonly phases: readonly string[]; readonly version: number };
   readonly question?: { readonly id: string; readonly question: string; readonly question_type: "text" | "choice" | "confirm"; readonly options: readonly string[] | null } | null;
   readonly next_phase?: string | null;
-  readonly deliverables?: readonly string[] | null;
+  readonly deliverables?: readonly { readonly id: string; readonly name?: string | null }[] | null;
   readonly reason?: string | null;
   readonly agent?: { readonly role: string; readonly daemon_id: string | null; readonly agent_status: AgentState } | null;
   readonly asked_by?: { readonly role: string; readonly agent_status: AgentState; readonly last_heartbeat_at: string | null } | null;

@@ -1,0 +1,72 @@
+"""A Chromium before a gateway: signed in, and watched for what a page must not do."""
+
+import shutil
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, cast
+
+import httpx
+from makima_kernel.testing import PATIENCE
+from playwright.async_api import Browser, Page
+
+from tests.services.gateway.browser.browsers import new_code
+
+CHROMIUM: Final = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+WEB: Final = Path(__file__).parents[2] / "services/gateway"
+BUILT: Final = WEB / "makima_gateway/web_build/index.html"
+AXE: Final = WEB / "web/node_modules/axe-core/axe.min.js"
+RUN_AXE: Final = """async () => (await axe.run()).violations.map(
+    (found) => `${found.id}: ${found.nodes.map((node) => node.html.slice(0, 200)).join(" | ")}`)"""
+
+
+@dataclass
+class Watched:
+    """`complaints`: errors of the console, and requests to other hosts."""
+
+    page: Page
+    origin: str
+    complaints: list[str] = field(default_factory=list[str])
+
+    def watch(self) -> None:
+        self.page.on("console", lambda said: self._said(said.type, said.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self._asked(request.url))
+
+    def _said(self, kind: str, text: str) -> None:
+        if kind == "error":
+            self.complaints.append(text)
+
+    def _asked(self, url: str) -> None:
+        if not url.startswith((self.origin, self.origin.replace("http", "ws", 1), "data:")):
+            self.complaints.append(url)
+
+    async def axe(self) -> list[str]:
+        """What axe-core finds wrong with what is shown."""
+        await self.page.evaluate(AXE.read_text())
+        return cast("list[str]", await self.page.evaluate(RUN_AXE))
+
+
+def origin_of(admin: httpx.AsyncClient) -> str:
+    return str(admin.base_url).removesuffix("/api/v1/")
+
+
+@asynccontextmanager
+async def signed_in(
+    browser: Browser, admin: httpx.AsyncClient, path: str = "/", **context: Any
+) -> AsyncGenerator[Watched]:
+    """A page of its own, with a session that a one-time code began, at this path."""
+    origin = origin_of(admin)
+    own = await browser.new_context(base_url=origin, **context)
+    own.set_default_timeout(PATIENCE * 1000)
+    watched = Watched(await own.new_page(), origin)
+    await watched.page.goto(f"/?code={await new_code(admin)}")
+    await watched.page.get_by_role("button", name="Sign out").wait_for()
+    watched.watch()
+    if path != "/":
+        await watched.page.goto(path)
+    yield watched
+    await own.close()

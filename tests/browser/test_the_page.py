@@ -1,0 +1,196 @@
+"""The web page in a real Chromium, before a real gateway and contract service."""
+
+from time import perf_counter
+from uuid import uuid4
+
+import httpx
+import pytest
+from makima_gateway import app as gateway
+from makima_kernel.service.runtime import Service
+from makima_kernel.testing import eventually
+from makima_local import ports
+from makima_schemas.commands import Request
+from playwright.async_api import Browser, expect
+
+from tests.browser.pages import origin_of, signed_in
+from tests.services.gateway.harness import ADMIN, Gateways, act, authenticated_client, body, created
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.browser,
+]
+AT_ONCE_SECONDS = 1.0  # from an event's answer to the text of its row
+BADGES = ("WORKING", "READY", "RESTARTING", "DEAD", "DEAD (UNRECOVERABLE)", "OFFLINE")
+
+
+async def started(http: httpx.AsyncClient, name: str, **members: object) -> str:
+    contract = str((await created(http, name=name, **members))["id"])
+    await act(http, contract, "start")
+    return contract
+
+
+async def status(http: httpx.AsyncClient, contract: str) -> object:
+    return body(await http.get(f"/contracts/{contract}"))["status"]
+
+
+async def test_a_code_signs_in_and_the_button_signs_out(browser: Browser, admin: httpx.AsyncClient) -> None:
+    async with signed_in(browser, admin) as seen:
+        assert "code=" not in seen.page.url
+        await seen.page.get_by_role("button", name="Sign out").click()
+        await expect(seen.page.get_by_role("heading", name="Sign in to makima")).to_be_visible()
+        await seen.page.goto("/contracts")
+        await expect(seen.page.get_by_role("heading", name="Sign in to makima")).to_be_visible()
+
+
+async def test_each_address_is_whole_quiet_and_open_to_all(
+    browser: Browser, admin: httpx.AsyncClient
+) -> None:
+    contract = await started(admin, "Fix the login page")
+    addresses = (
+        "/",
+        "/contracts",
+        f"/contracts/{contract}",
+        "/agents",
+        f"/agents/{contract}/builder",
+        "/system",
+    )
+    async with signed_in(browser, admin) as seen:
+        for address in addresses:
+            for theme in ("light", "dark"):
+                await seen.page.goto(f"{address}?theme={theme}")
+                await expect(seen.page.locator("h1").first).to_be_attached()
+                await expect(seen.page.locator(".live").filter(has_text="Live").last).to_be_attached()
+                assert await seen.axe() == [], (address, theme)
+        assert seen.complaints == []
+
+
+async def test_a_row_says_within_a_second_what_happened(browser: Browser, admin: httpx.AsyncClient) -> None:
+    contract = await started(admin, "Moves")
+    async with signed_in(browser, admin, "/contracts") as seen:
+        row = seen.page.locator(f'[data-id="{contract}"]')
+        await expect(row).to_contain_text("active")
+
+        async def took() -> float:
+            await act(admin, contract, "pause")
+            began = perf_counter()
+            await expect(row).to_contain_text("paused")
+            seconds = perf_counter() - began
+            await act(admin, contract, "resume")
+            await expect(row).to_contain_text("active")
+            return seconds
+
+        async def at_once() -> bool:  # a busy machine makes some late
+            return await took() < AT_ONCE_SECONDS
+
+        await eventually(at_once, because="no row changes within a second")
+
+
+async def test_a_question_is_answered_and_a_phase_confirmed_in_place(
+    browser: Browser, gateways: Gateways, admin: httpx.AsyncClient
+) -> None:
+    asks, guarded = await started(admin, "Asks"), await started(admin, "Guarded", phase_guard=True)
+    asked = {"question": "Which way?", "question_type": "choice", "options": ["left", "right"]}
+    assert (await admin.post(f"/contracts/{asks}/questions", json=asked)).status_code == 201
+    done = await admin.post(f"/contracts/{guarded}/deliverables/plan-document/complete")
+    assert done.status_code == 200
+    request = Request(uuid4(), guarded, {"phase": "plan"}, "service:test")
+    await gateways.replicas[0].bus.ask("contract", "await_confirmation", request)
+    async with signed_in(browser, admin) as seen:
+        needs = seen.page.locator(".need")
+        await needs.filter(has_text="Which way?").get_by_role("button", name="right").click()
+        await expect(needs.filter(has_text="Which way?")).to_have_count(0)
+        await needs.filter(has_text="Guarded").get_by_role("button", name="Confirm").click()
+        await expect(needs.filter(has_text="Guarded")).to_have_count(0)
+        assert seen.complaints == []
+    assert await status(admin, asks) == "active"
+    assert body(await admin.get(f"/contracts/{guarded}"))["phase"] == "execute"
+
+
+async def test_a_batch_touches_what_its_preview_has_shown(browser: Browser, admin: httpx.AsyncClient) -> None:
+    mark = uuid4().hex[:8]
+    running = [await started(admin, f"Batch {mark} {n}") for n in range(2)]
+    ended = await started(admin, f"Batch {mark} ended")
+    await act(admin, ended, "complete")
+    async with signed_in(browser, admin, f"/contracts?q={mark}&sort=name") as seen:
+        rows = seen.page.locator("[data-row]")
+        await expect(rows).to_have_count(3)
+        await rows.nth(0).focus()
+        await seen.page.keyboard.press("x")
+        await rows.nth(2).focus()
+        await seen.page.keyboard.press("Shift+X")
+        bar = seen.page.get_by_role("region", name="Batch")
+        await expect(bar).to_contain_text("3 selected")
+        await bar.get_by_role("button", name="Pause").click()
+        preview = seen.page.get_by_role("dialog", name="Pause 2 contracts")
+        await expect(preview).to_contain_text("Skipped: 1")
+        assert {await status(admin, one) for one in running} == {"active"}, "a preview changes nothing"
+        assert await seen.axe() == []
+        await preview.get_by_role("button", name="Pause 2 contracts").click()
+        await expect(rows.filter(has_text="paused")).to_have_count(2)
+        assert seen.complaints == []
+    assert [await status(admin, one) for one in (*running, ended)] == ["paused", "paused", "completed"]
+
+
+async def test_the_six_states_of_agents_have_their_words(browser: Browser, admin: httpx.AsyncClient) -> None:
+    async with signed_in(browser, admin) as seen:
+        agents = seen.page.get_by_role("region", name="Agents")
+        for word in BADGES:
+            await expect(agents.get_by_text(word, exact=True)).to_be_visible()
+
+
+async def test_after_a_restart_of_the_gateway_filter_and_selection_are_kept(
+    browser: Browser, gateways: Gateways, admin: httpx.AsyncClient
+) -> None:
+    mark = uuid4().hex[:8]
+    contract = await started(admin, f"Stays {mark}")
+    settings = gateways.replicas[0].settings.model_copy(update={"port": ports.free()})
+    url = f"http://127.0.0.1:{settings.port}/api/v1"
+    async with authenticated_client(ADMIN, url) as other:
+
+        async def ready() -> bool:
+            return (await other.get(url.replace("/api/v1", "/healthz"))).status_code == 200
+
+        async with Service.running(gateway.NAME, settings, gateway.build):
+            await eventually(ready)
+            pages = signed_in(browser, other, f"/contracts?q={mark}")
+            seen = await pages.__aenter__()
+            row = seen.page.locator(f'[data-id="{contract}"]')
+            await row.focus()
+            await seen.page.keyboard.press("x")
+        await expect(seen.page.get_by_text("The connection was lost")).to_be_visible()
+        await act(admin, contract, "pause")
+        async with Service.running(gateway.NAME, settings, gateway.build):
+            await eventually(ready)
+            await expect(row).to_contain_text("paused")
+            await expect(seen.page.get_by_text("The connection was lost")).to_have_count(0)
+            await expect(row).to_have_attribute("aria-selected", "true")
+            assert f"q={mark}" in seen.page.url
+            await pages.__aexit__(None, None, None)
+
+
+async def test_another_sites_page_can_neither_write_nor_watch(
+    browser: Browser, admin: httpx.AsyncClient
+) -> None:
+    """Of the same machine: a cookie does not tell ports apart, so that it is sent."""
+    name = f"Theirs {uuid4().hex[:8]}"
+    foreign = f"http://127.0.0.1:{ports.free()}/"
+    async with signed_in(browser, admin) as seen:
+        await seen.page.route(
+            foreign, lambda route: route.fulfill(body="<title>foreign</title>", content_type="text/html")
+        )
+        await seen.page.goto(foreign)
+        socket = "ws" + origin_of(admin).removeprefix("http") + "/api/v1/contracts/monitor"
+        said = await seen.page.evaluate(
+            """async ([url, socket, name]) => {
+                await fetch(url, {method: "POST", mode: "no-cors", credentials: "include", body: JSON.stringify({name})}).catch(() => null);
+                return await new Promise((done) => {
+                    const opened = new WebSocket(socket);
+                    opened.onopen = () => done("opened");
+                    opened.onclose = () => done("refused");
+                });
+            }""",
+            [f"{origin_of(admin)}/api/v1/contracts", socket, name],
+        )
+    assert said == "refused"
+    assert name not in (await admin.get("/contracts", params={"limit": 500})).text
