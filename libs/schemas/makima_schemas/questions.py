@@ -14,6 +14,8 @@ from makima_schemas.identity import DEFAULT_TENANT, ID_PATTERN
 from makima_schemas.supervisor import DeclareSilent
 
 MAX_HISTORY_HEARTBEATS: Final = 500
+MAX_BEATS: Final = 120  # of a sender, in one strip
+MAX_STEP_SECONDS: Final = 3600.0
 MAX_SENDERS: Final = 1000  # in one question about senders
 MAX_VERDICTS: Final = 4096  # of each kind in one message; its 512 KiB hold fewer
 
@@ -119,6 +121,25 @@ class RecordedHeartbeat(TypedDict):
 class HeartbeatHistory(TypedDict):
     heartbeats: list[RecordedHeartbeat]
     truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Beats:
+    """How regularly these senders, named by their streams, were heard in the last `count` intervals."""
+
+    streams: Annotated[tuple[str, ...], Field(max_length=MAX_SENDERS)]
+    step_seconds: Annotated[float, Field(gt=0, le=MAX_STEP_SECONDS)]
+    count: Annotated[int, Field(strict=True, ge=1, le=MAX_BEATS)]
+    tenant: str = DEFAULT_TENANT
+
+
+class BeatsAnswer(TypedDict):
+    """`slots`: stream to one character for each interval up to `to`, the newest last: `1` a heartbeat on time, `l` a
+    late one, `0` none, `|` a new connection, `-` none had come yet.
+    """
+
+    to: str
+    slots: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from makima_schemas.daemon import AdmitDaemon
 from makima_schemas.supervisor import RestartSupervisor
 
 from makima_supervisor_heartbeat.audit_queries import AuditQueries
+from makima_supervisor_heartbeat.beat_queries import BeatQueries
 from makima_supervisor_heartbeat.domain.agents.agent import AgentDecider, is_agent_id
 from makima_supervisor_heartbeat.domain.agents.triggers import idempotency_content as agent_content
 from makima_supervisor_heartbeat.domain.agents.triggers import is_repeatable
@@ -197,6 +198,7 @@ def _router(
     Saves(supervisors, queries, log, known, settings.quotas).serve(router)
     router.query(questions.Heartbeats, queries.answer_heartbeats)
     router.query(questions.Status, queries.answer_status)
+    router.query(questions.Beats, BeatQueries(service.pool, queries).answer)
     audit = AuditQueries(service.pool)
     router.query(questions.SenderStates, audit.answer_states)
     router.query(questions.LivingSenders, audit.answer_living)

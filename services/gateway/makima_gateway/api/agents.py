@@ -10,9 +10,10 @@ from makima_schemas.agent import BEATING, PRESENT, AgentStatus
 from makima_schemas.identity import agent_id
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
-from makima_gateway.api.schemas.agents import Agent, AgentBeat, AgentTask, Answer, Team
+from makima_gateway.api.schemas.agents import Agent, AgentBeat, AgentTask, Answer, BeatStrip, Team
 from makima_gateway.read_model.agent_queries import is_fenced
 from makima_gateway.read_model.contract_rows import heard_by_evidence, moment
+from makima_gateway.read_model.history import AgentChange
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeat, LatestHeartbeats
 from makima_gateway.read_model.rows import AgentRow
 
@@ -43,6 +44,7 @@ def agent(
     *,
     contract_name: str | None = None,
     task: AgentTask | None = None,
+    beats: BeatStrip | None = None,
 ) -> Agent:
     """`latest` is the latest heartbeat of its connection in force, if one is known."""
     heartbeat: dict[str, object] = {} if latest is None else latest.heartbeat
@@ -69,7 +71,23 @@ def agent(
         progress=cast("int | None", heartbeat.get("progress")),
         child=cast("dict[str, object] | None", heartbeat.get("child")),
         task=task,
+        beats=beats,
     )
+
+
+def life_step(change: AgentChange) -> dict[str, object]:
+    """A `LifeStep`."""
+    row, evidence = change.new, change.new.evidence
+    return {
+        "at": change.recorded.recorded_at,
+        "from": change.old.agent_status,
+        "to": row.agent_status,
+        "trigger": row.trigger,
+        "actor": change.recorded.meta.get("actor"),
+        "connection_id": row.connection_id,
+        "position": change.recorded.position,
+        "evidence": None if evidence is None else cast("dict[str, object]", orjson.loads(evidence)),
+    }
 
 
 def team(agents: Iterable[AgentRow], roles_wanted: Iterable[str]) -> Team:

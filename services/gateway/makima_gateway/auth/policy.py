@@ -103,6 +103,7 @@ POLICY: Final[Mapping[str, Rule]] = {
             "/export",
             "/agents/{role}/heartbeats",
             "/agents/{role}/verdicts",
+            "/agents/{role}/life",
         )
     },
     f"GET {_CONTRACT}/agents/{{role}}": Rule(EVERYBODY | AGENTS, Scope.CONTRACT, speaker=Speaker.OF_ROLE),

@@ -1,11 +1,13 @@
 """Reads a contract as of a version or a time, by the fold of the read model over the contract's stream."""
 
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from makima_kernel.event_log.log import Log
+from makima_schemas.agent import AgentStatus
 from makima_schemas.codec import decode
 from makima_schemas.envelope import Recorded
 from makima_schemas.identity import agent_id, stream_name
@@ -131,3 +133,40 @@ async def _fold_until(log: Log, rows: Rows, tenant: str, stream: str, until: Unt
                 return
             fold(rows, recorded, decode(recorded.type, recorded.schema, recorded.data))
         rows.monitor_events.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class AgentChange:
+    """The event `recorded` made `old` of an agent `new`: another status, or another connection."""
+
+    old: AgentRow
+    new: AgentRow
+    recorded: Recorded
+
+
+async def agent_changes(
+    log: Log, contract: ContractRow, role: str, supervisors: Sequence[str], limit: int
+) -> list[AgentChange]:
+    """The newest `limit` changes of an agent, newest first."""
+    key = (contract.tenant, contract.id, role)
+    rows = Rows(contracts={key[:2]: replace(contract, supervisor_task_id=None)})
+    found = deque[AgentChange](maxlen=limit)
+    for stream in agent_streams(contract.id, [role], supervisors):
+        async for events in pages(log, contract.tenant, stream, 0, None):
+            for recorded in events:
+                before = rows.agents.get(key)
+                old = None if before is None else replace(before)
+                fold(rows, recorded, decode(recorded.type, recorded.schema, recorded.data))
+                _note_change(found, old, rows.agents.get(key), recorded)
+            rows.monitor_events.clear()
+    return sorted(found, key=lambda each: -each.recorded.position)
+
+
+def _note_change(
+    found: deque[AgentChange], old: AgentRow | None, new: AgentRow | None, recorded: Recorded
+) -> None:
+    if new is None:
+        return
+    was = old or replace(new, agent_status=AgentStatus.OFFLINE, connection_id=None)
+    if (was.agent_status, was.connection_id) != (new.agent_status, new.connection_id):
+        found.append(AgentChange(was, replace(new), recorded))

@@ -86,3 +86,28 @@ async def test_an_agent_says_what_a_row_shows(gateways: Gateways, http: httpx.As
     assert agent["last_heartbeat_at"] == "2026-01-31T10:30:00.000000Z"
     assert agent["task"] == {"id": task["id"], "name": "write"}
     assert (agent["interval_seconds"], agent["timeout_seconds"]) == (30.0, 90.0)
+
+
+async def test_asked_for_beats_each_agent_has_its_strip(gateways: Gateways, http: httpx.AsyncClient) -> None:
+    contract = await team(gateways, http)
+    for path, name in ("/agents", "items"), (f"/contracts/{contract}/agents", "agents"):
+        for agent in listed(body(await http.get(path, params={"beats": "12"}))[name]):
+            beats = cast("dict[str, object] | None", agent["beats"])
+            assert beats is None or (beats["slots"], beats["step_seconds"]) == ("-" * 12, 30.0)
+        assert {each["beats"] for each in listed(body(await http.get(path))[name])} == {None}
+        await refused(http.get(path, params={"beats": "121"}), 422, "INVALID_REQUEST")
+
+
+async def test_an_agents_life_tells_its_joins_and_verdicts_newest_first(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
+    contract = await team(gateways, http)
+    steps = await items(http, f"/contracts/{contract}/agents/reviewer/life")
+    assert [(each["from"], each["to"], each["trigger"], each["connection_id"]) for each in steps] == [
+        ("ready", "dead", "heartbeat", "c-reviewer"),
+        ("offline", "ready", "join", "c-reviewer"),
+    ]
+    assert [each["position"] for each in steps] == sorted((each["position"] for each in steps), reverse=True)  # type: ignore[type-var]
+    [newest] = await items(http, f"/contracts/{contract}/agents/reviewer/life", limit="1")
+    assert newest == steps[0]
+    await refused(http.get(f"/contracts/{contract}/agents/nobody/life"), 404, "PARTICIPANT_NOT_FOUND")

@@ -14,6 +14,7 @@ from makima_gateway.api.schemas.agents import (
     AgentRestartAsked,
     Agents,
     AgentTask,
+    BeatStrip,
     SenderAnswer,
     Team,
     Verdict,
@@ -44,6 +45,7 @@ AGENT: Final = Agent(
     progress=40,
     child=None,
     task=AgentTask("6f1d1f0a-2a34-5f6e-8a6f-3f6f0f6b9c20", "write the form"),
+    beats=BeatStrip(_NOW, 30.0, "111l110|111"),
 )
 _BEAT: Final = {
     "connection_id": _CONNECTION_ID,
@@ -61,6 +63,20 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "AgentBeats": AgentBeats(
         [AgentBeat("2026-01-31T11:05:00.000000Z", "runs the tests", 40, _CONNECTION_ID)]
     ),
+    "Life": {
+        "items": [
+            {
+                "at": _NOW,
+                "from": "offline",
+                "to": "ready",
+                "trigger": "join",
+                "actor": "agent:builder",
+                "connection_id": _CONNECTION_ID,
+                "position": 4700,
+                "evidence": None,
+            }
+        ]
+    },
     "Verdicts": Verdicts(
         [
             Verdict(

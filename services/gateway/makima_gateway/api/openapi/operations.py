@@ -100,6 +100,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "show_agent": Operation("Show an agent"),
     "agent_heartbeats": Operation("List an agent's heartbeats"),
     "agent_verdicts": Operation("List the verdicts on an agent", description="Each with its evidence."),
+    "agent_life": Operation("List the changes of an agent's status", description="Also its joins and restarts; a verdict with its evidence."),
     "daemon_verdicts": Operation("List the verdicts on a daemon", description="Each with its evidence."),
     "join_agent": Operation("Join as an agent", SPEAKS | NAMES_A_DAEMON),
     "agent_heartbeat": Operation("Send an agent's heartbeat", NAMES_A_DAEMON, positions=False),

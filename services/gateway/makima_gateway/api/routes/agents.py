@@ -9,14 +9,16 @@ from fastapi import APIRouter, Query
 from makima_schemas.agent import AgentStatus
 from makima_schemas.commands import Problem
 from makima_schemas.identity import ID_PATTERN
+from makima_schemas.questions import MAX_BEATS
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from makima_gateway.api import agents as views
+from makima_gateway.api.agent_beats import beat_strips
 from makima_gateway.api.as_it_was import team_as_it_was
 from makima_gateway.api.reads import AgentRole, ContractId, DaemonId, Limit, ReadContext, Reading
-from makima_gateway.api.schemas.agents import Agent, AgentBeats, AgentPage, Agents, AgentTask, Verdicts
+from makima_gateway.api.schemas.agents import Agent, AgentBeats, AgentPage, Agents, AgentTask, Life, Verdicts
 from makima_gateway.api.supervisor_heartbeats import heartbeats_of
 from makima_gateway.api.verdicts import verdicts
 from makima_gateway.api.writes import refused
@@ -24,6 +26,7 @@ from makima_gateway.http import pagination as cursors
 from makima_gateway.http.bodies import Text
 from makima_gateway.http.problems import invalid, unknown_agent, unknown_daemon
 from makima_gateway.read_model.agent_queries import AgentFilter, AgentKey, AgentSort
+from makima_gateway.read_model.history import agent_changes
 from makima_gateway.read_model.rows import AgentRow
 
 router = APIRouter(tags=["agents"])
@@ -34,6 +37,12 @@ At = Annotated[
     Query(
         max_length=64,
         description="a version of the contract, or an RFC 3339 time, of which to return the state",
+    ),
+]
+Beats = Annotated[
+    int,
+    Query(
+        ge=1, le=MAX_BEATS, description="with each agent's last heartbeats, as a strip of so many intervals"
     ),
 ]
 
@@ -66,12 +75,25 @@ class AgentsQuery(BaseModel):
         ]
         | None
     ) = None
+    beats: (
+        Annotated[
+            int,
+            Field(
+                ge=1,
+                le=MAX_BEATS,
+                description="with each agent's last heartbeats, as a strip of so many intervals",
+            ),
+        ]
+        | None
+    ) = None
     limit: Annotated[int, Field(ge=1, le=500)] = 50
     cursor: Annotated[str, Field(max_length=500)] | None = None
 
 
 @router.get("/contracts/{contract_id}/agents", response_model=Agents)
-async def list_contract_agents(contract_id: ContractId, read: Reading, at: At = None) -> Response:
+async def list_contract_agents(
+    contract_id: ContractId, read: Reading, at: At = None, beats: Beats | None = None
+) -> Response:
     contract = await read.contract(contract_id)
     tenant, agents = read.principal.tenant, read.gateway.agents
     if at is not None:
@@ -83,7 +105,7 @@ async def list_contract_agents(contract_id: ContractId, read: Reading, at: At = 
         return read.answer(Agents(shown, views.team(rows, wanted)))
     rows = await agents.of_contract(tenant, contract_id, MAX_AGENTS)
     wanted = await agents.roles_wanted(tenant, contract_id)
-    show = await _view(read, rows)
+    show = await _view(read, rows, beats)
     shown = [show(row) for row in rows]
     return read.answer(Agents(shown, views.team(rows, wanted)))
 
@@ -94,9 +116,9 @@ async def list_agents(query: Annotated[AgentsQuery, Query()], read: Reading) -> 
     wanted = AgentFilter(_statuses(query.status), stuck, query.q, query.daemon)
     numbers = await read.gateway.agents.numbers(read.principal.visibility)
     if (query.sort, query.q, query.daemon) != (None, None, None):
-        page, total = await _sorted(read, wanted, query.sort or "contract", query.limit, query.cursor)
+        page, total = await _sorted(read, wanted, query, query.sort or "contract")
     else:
-        page = await _in_order(read, wanted, query.limit, query.cursor)
+        page = await _in_order(read, wanted, query)
         total = sum(
             count
             for (of, is_stuck), count in numbers.items()
@@ -111,13 +133,13 @@ async def list_agents(query: Annotated[AgentsQuery, Query()], read: Reading) -> 
 
 
 async def _sorted(
-    read: ReadContext, wanted: AgentFilter, sort: AgentSort, limit: int, cursor: str | None
+    read: ReadContext, wanted: AgentFilter, query: AgentsQuery, sort: AgentSort
 ) -> tuple[dict[str, object], int]:
-    after = _key(cursors.name("agents", cursor), sort)
+    after, limit = _key(cursors.name("agents", query.cursor), sort), query.limit
     keyed, total = await read.gateway.agents.sorted_page(
         read.principal.visibility, wanted, sort, after, limit + 1
     )
-    show = await _view(read, [row for row, _ in keyed])
+    show = await _view(read, [row for row, _ in keyed], query.beats)
 
     def encoded(one: tuple[AgentRow, AgentKey]) -> str:
         number, *rest = one[1]
@@ -126,13 +148,12 @@ async def _sorted(
     return cursors.page(keyed, limit, "agents", encoded, lambda one: show(one[0])), total
 
 
-async def _in_order(
-    read: ReadContext, wanted: AgentFilter, limit: int, cursor: str | None
-) -> dict[str, object]:
-    contract_id, _, role = (cursors.name("agents", cursor) or "").partition(":")
+async def _in_order(read: ReadContext, wanted: AgentFilter, query: AgentsQuery) -> dict[str, object]:
+    limit = query.limit
+    contract_id, _, role = (cursors.name("agents", query.cursor) or "").partition(":")
     visibility, agents = read.principal.visibility, read.gateway.agents
     rows = await agents.page(visibility, wanted, (contract_id, role), limit + 1)
-    show = await _view(read, rows)
+    show = await _view(read, rows, query.beats)
     return cursors.page(rows, limit, "agents", lambda row: f"{row.contract_id}:{row.role}", show)
 
 
@@ -177,6 +198,17 @@ async def agent_verdicts(
     return read.answer(Verdicts(found))
 
 
+@router.get("/contracts/{contract_id}/agents/{role}/life", response_model=Life)
+async def agent_life(contract_id: ContractId, role: AgentRole, read: Reading, limit: Limit = 50) -> Response:
+    """Newest first, over all its connections, and of a supervisor over all that drove the contract."""
+    contract = await read.contract(contract_id)
+    await _agent(read, contract_id, role)
+    supervisors = await read.gateway.agents.supervisors_of(read.principal.tenant, contract_id, MAX_AGENTS)
+    of = supervisors if role == SUPERVISOR_ROLE else []
+    found = await agent_changes(read.gateway.log, contract, role, of, limit)
+    return read.answer({"items": [views.life_step(each) for each in found]})
+
+
 @router.get("/daemons/{daemon_id}/verdicts", response_model=Verdicts)
 async def daemon_verdicts(daemon_id: DaemonId, read: Reading, limit: Limit = 50) -> Response:
     """Newest first."""
@@ -194,13 +226,19 @@ async def _agent(read: ReadContext, contract_id: str, role: str) -> AgentRow:
     return row
 
 
-async def _view(read: ReadContext, rows: Sequence[AgentRow]) -> Callable[[AgentRow], Agent]:
-    """How the agents are shown: with what their contracts, tasks and latest heartbeats say."""
+async def _view(
+    read: ReadContext, rows: Sequence[AgentRow], beats: int | None = None
+) -> Callable[[AgentRow], Agent]:
+    """How the agents are shown: with what their contracts, tasks and latest heartbeats say.
+
+    `beats`: of how many intervals to show heartbeats.
+    """
     gateway, tenant = read.gateway, read.principal.tenant
     names = await gateway.queries.names(tenant, sorted({row.contract_id for row in rows}))
     tasks = await gateway.agents.tasks_at_work(tenant, rows)
     of_supervisors = [row.contract_id for row in rows if row.role == SUPERVISOR_ROLE]
     drivers = await gateway.agents.supervisor_tasks(tenant, of_supervisors)
+    strips = await beat_strips(gateway, tenant, rows, drivers, beats) if beats and rows else {}
 
     def show(row: AgentRow) -> Agent:
         task = tasks.get((row.contract_id, row.connection_id or ""))
@@ -210,6 +248,7 @@ async def _view(read: ReadContext, rows: Sequence[AgentRow]) -> Callable[[AgentR
             gateway.settings.contracts,
             contract_name=names.get(row.contract_id),
             task=None if task is None else AgentTask(*task),
+            beats=strips.get((row.contract_id, row.role)),
         )
 
     return show

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal, Self, cast, get_args
 from makima_schemas import heartbeat
 from makima_schemas.agent import AgentStatus, Id, Reason
 from msgspec import Meta
-from pydantic import AfterValidator, ConfigDict, Field, Strict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
 
 from makima_gateway.api.schemas.senders import SenderName, SenderSequence
 from makima_gateway.http.bodies import Body, Text
@@ -20,6 +20,17 @@ Answer = Literal["ok", "rejoin_required", "superseded"]
 class AgentTask:
     id: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class BeatStrip:
+    """One character for each interval of `step_seconds` up to `to`, the newest last: `1` a heartbeat on time, `l` a
+    late one, `0` none, `|` a new connection, `-` not joined yet.
+    """
+
+    to: datetime  # up to which every heartbeat is recorded, by the broker's clock
+    step_seconds: float
+    slots: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,7 @@ class Agent:
     progress: int | None  # percent
     child: dict[str, object] | None  # the process that it waits for
     task: AgentTask | None  # that its connection has claimed or works on; null: none
+    beats: BeatStrip | None = None  # null: not asked for (`beats=60`), or the recorder did not answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +127,25 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class Verdicts:
     verdicts: list[Verdict]
+
+
+class LifeStep(BaseModel):
+    """A change of an agent's status, or a new connection of it."""
+
+    at: datetime
+    old: AgentStatus = Field(alias="from")
+    to: AgentStatus
+    trigger: str = Field(description="e.g. `join`, `heartbeat`, `timeout`")
+    actor: str | None = Field(description="who sent the command")
+    connection_id: str | None = Field(description="in force after it")
+    position: int
+    evidence: dict[str, object] | None = Field(description="of a verdict")
+
+
+class Life(BaseModel):
+    """Newest first."""
+
+    items: list[LifeStep]
 
 
 @dataclass(frozen=True, slots=True)
