@@ -1,7 +1,8 @@
 """A contract and its team as they were at a version or a time."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
+from typing import TypeVar
 
 from makima_schemas.contract.model import TaskStatus
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
@@ -9,7 +10,11 @@ from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from makima_gateway.api.reads import ReadContext
 from makima_gateway.http.problems import invalid, unknown_contract
 from makima_gateway.read_model.history import AsItWas, Until, agents_as_they_were, as_it_was
-from makima_gateway.read_model.rows import AgentRow, ContractRow, TaskRow
+from makima_gateway.read_model.queries import Found
+from makima_gateway.read_model.rows import AgentRow, ContractRow, QuestionRow, TaskRow
+
+R = TypeVar("R")
+Find = Callable[[str, str, int, int], Awaitable[Found[R]]]  # by tenant, contract, after, limit
 
 UNFINISHED = frozenset({TaskStatus.PENDING, TaskStatus.CLAIMED, TaskStatus.RUNNING})
 
@@ -30,6 +35,27 @@ async def contract_as_it_was(read: ReadContext, contract_id: str, at: str) -> tu
     if then.contract is None:
         raise unknown_contract(contract_id)
     return then.contract, then
+
+
+async def tasks_as_they_were(read: ReadContext, contract_id: str, at: str) -> Find[TaskRow]:
+    """Finds the pages of the tasks at that time, as `Queries.tasks` those of now."""
+    _, then = await contract_as_it_was(read, contract_id, at)
+    return _pages(then.tasks.values(), lambda row: row.created_position)
+
+
+async def questions_as_they_were(read: ReadContext, contract_id: str, at: str) -> Find[QuestionRow]:
+    """Finds the pages of the questions at that time, as `Queries.questions` those of now."""
+    _, then = await contract_as_it_was(read, contract_id, at)
+    return _pages(then.questions.values(), lambda row: row.asked_position)
+
+
+def _pages(rows: Iterable[R], place: Callable[[R], int]) -> Find[R]:
+    ordered = sorted(rows, key=place)
+
+    async def find(_tenant: str, _contract_id: str, after: int, limit: int) -> Found[R]:
+        return Found([row for row in ordered if place(row) > after][:limit], cut=False)
+
+    return find
 
 
 async def team_as_it_was(

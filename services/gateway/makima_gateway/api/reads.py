@@ -37,6 +37,14 @@ AgentRole = Annotated[str, Path(pattern=ID_PATTERN)]
 TokenId = Annotated[str, Path(pattern=ID_PATTERN)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Cursor = Annotated[str | None, Query(max_length=500)]
+MAX_AGENTS: Final = 500  # of a contract, that are listed at once
+At = Annotated[
+    str | None,
+    Query(
+        max_length=64,
+        description="a version of the contract, or an RFC 3339 time, of which to return the state",
+    ),
+]
 MinPosition = Annotated[int | None, Header(alias="Makima-Min-Position", ge=0, le=MAX_POSITION)]
 
 

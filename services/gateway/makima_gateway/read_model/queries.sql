@@ -42,7 +42,7 @@ from (
 where bytes_before < $12 order by created_position desc
 
 -- name: contracts_sorted
--- As `contracts`, in the order $11, behind the keys ($12, $13, $14). All contracts that match are looked at: at 10 000, in some 20 ms. `needs`:
+-- As `contracts`, in the order $11, behind the keys ($12, $13, $14). All contracts that match are looked at. `needs`:
 -- what waits for a person first, then what failed or is stale, then what is at work, each by how long it is so; `progress_at`: moved longest
 -- ago first, as far as the log says; `created_at`: newest first.
 with matching as (

@@ -15,7 +15,7 @@ from makima_kernel.testing import eventually
 from makima_schemas.contract.contract_types import contract_types
 from nats.aio.client import Client
 
-from tests.services.gateway.harness import Gateways, act, body, created, items, refused, running
+from tests.services.gateway.harness import Gateways, act, body, created, items, listed, refused, running
 
 
 @pytest.fixture
@@ -51,6 +51,12 @@ async def until(http: httpx.AsyncClient, contract: str, **members: object) -> di
     return found
 
 
+async def readiness(http: httpx.AsyncClient, asked: str) -> dict[str, object]:
+    """What it said before it had conditions."""
+    said = body(await http.get(asked))
+    return {name: said[name] for name in ("phase", "ready", "missing", "auto_advance_enabled")}
+
+
 async def test_each_phase_tells_whether_it_is_ready_and_all_that_is_missing(http: httpx.AsyncClient) -> None:
     contract = await started(http, contract_type="specification", auto_complete_enabled=False)
     for phase in contract_types()["specification"]:
@@ -59,7 +65,7 @@ async def test_each_phase_tells_whether_it_is_ready_and_all_that_is_missing(http
         [deliverable] = phase.deliverables
         asked = f"/contracts/{contract}/phase-readiness"
         missing = [f"Deliverable: {deliverable.id}", "1 tasks incomplete"]
-        assert body(await http.get(asked)) == {
+        assert await readiness(http, asked) == {
             "phase": phase.name,
             "ready": False,
             "missing": missing,
@@ -67,7 +73,7 @@ async def test_each_phase_tells_whether_it_is_ready_and_all_that_is_missing(http
         }
         await http.post(f"/contracts/{contract}/tasks/{task['id']}/complete", json={"success": True})
         await deliver(http, contract, deliverable.id)
-        assert body(await http.get(asked)) == {
+        assert await readiness(http, asked) == {
             "phase": phase.name,
             "ready": True,
             "missing": [],
@@ -189,3 +195,32 @@ async def test_a_phase_that_cannot_be_meant_is_refused_where_it_is_wrong(http: h
         [error, *_] = cast("list[dict[str, str]]", problem["errors"])
         assert "phases" in error["path"], phase
     assert await items(http, "/contracts") == []
+
+
+async def test_a_gate_says_of_each_condition_its_state_and_the_request_that_helps(
+    http: httpx.AsyncClient,
+) -> None:
+    phase = {"deliverables": [{"id": "text", "name": "Text"}], "gate": {"required_tasks": {"named": ["one", "two"]}}}  # fmt: skip
+    contract = await started(http, phases=[{"name": "draft", **phase}, {"name": "final"}], phase_guard=True)
+    task = body(await http.post(f"/contracts/{contract}/tasks", json={"name": "one", "role": "builder"}))
+    await http.post(f"/contracts/{contract}/tasks/{task['id']}/complete", json={"success": True})
+    before = cast("int", body(await http.get(f"/contracts/{contract}"))["version"])
+    path = f"/contracts/{contract}/phase-readiness"
+    shown = body(await http.get(path))
+    found = {each["id"]: each for each in listed(shown["conditions"])}
+    assert {name: each["state"] for name, each in found.items()} == {
+        "text": "missing",
+        task["id"]: "met",
+        "two": "missing",
+        "auto_complete": "met",
+        "auto_advance": "met",
+        "phase_guard": "unknown",
+    }
+    assert (shown["next_phase"], shown["evaluated_version"]) == ("final", before)
+    act = cast("dict[str, object]", found["text"]["act"])
+    assert (await http.post(str(act["path"]).removeprefix("/api/v1"), json=act["body"])).status_code == 200
+    now, then = body(await http.get(path)), body(await http.get(path, params={"at": str(before)}))
+    states = {each["id"]: each["state"] for each in listed(now["conditions"])}
+    assert (states["text"], states["phase_guard"]) == ("met", "unknown")
+    assert then["missing"] == shown["missing"]
+    await refused(http.get(path, params={"at": "9999"}), 422, "INVALID_REQUEST")

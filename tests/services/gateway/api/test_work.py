@@ -235,3 +235,14 @@ async def test_a_failed_task_that_is_made_again_holds_the_phase_no_longer(http: 
         made = body(await http.post(tasks, json={"name": "write"}))
         await http.post(f"{tasks}/{made['id']}/complete", json={"success": success})
         assert body(await http.get(f"/contracts/{contract}/phase-readiness"))["missing"] == missing
+
+
+async def test_tasks_and_questions_are_shown_as_they_were(http: httpx.AsyncClient) -> None:
+    path = f"/contracts/{(await created(http))['id']}"
+    await http.post(f"{path}/tasks", json={"name": "first"})
+    version = str(body(await http.get(path))["version"])
+    await http.post(f"{path}/tasks", json={"name": "second"})
+    await http.post(f"{path}/questions", json={"question": "Which?", "question_type": "text"})
+    assert [each["name"] for each in await items(http, f"{path}/tasks", at=version)] == ["first"]
+    assert await items(http, f"{path}/questions", at=version) == []
+    assert [each["name"] for each in await items(http, f"{path}/tasks")] == ["first", "second"]

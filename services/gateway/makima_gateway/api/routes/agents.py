@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Final, cast
+from typing import Annotated, cast
 
 import orjson
 from fastapi import APIRouter, Query
@@ -17,7 +17,16 @@ from starlette.responses import Response
 from makima_gateway.api import agents as views
 from makima_gateway.api.agent_beats import beat_strips
 from makima_gateway.api.as_it_was import team_as_it_was
-from makima_gateway.api.reads import AgentRole, ContractId, DaemonId, Limit, ReadContext, Reading
+from makima_gateway.api.reads import (
+    MAX_AGENTS,
+    AgentRole,
+    At,
+    ContractId,
+    DaemonId,
+    Limit,
+    ReadContext,
+    Reading,
+)
 from makima_gateway.api.schemas.agents import Agent, AgentBeats, AgentPage, Agents, AgentTask, Life, Verdicts
 from makima_gateway.api.supervisor_heartbeats import heartbeats_of
 from makima_gateway.api.verdicts import verdicts
@@ -30,15 +39,7 @@ from makima_gateway.read_model.history import agent_changes
 from makima_gateway.read_model.rows import AgentRow
 
 router = APIRouter(tags=["agents"])
-MAX_AGENTS: Final = 500  # of a contract, that are listed at once
 
-At = Annotated[
-    str | None,
-    Query(
-        max_length=64,
-        description="a version of the contract, or an RFC 3339 time, of which to return the state",
-    ),
-]
 Beats = Annotated[
     int,
     Query(

@@ -1,12 +1,16 @@
 """Changes and guards phases, completes deliverables, tells readiness, switches automatic completion."""
 
+from datetime import UTC, datetime
+
 from fastapi import APIRouter
 from makima_schemas.commands import Problem
 from makima_schemas.contract.commands import ChangePhase, CompleteDeliverable, SetAutoComplete, SetPhaseGuard
 from starlette.responses import Response
 
 from makima_gateway.api import serializers as views
-from makima_gateway.api.reads import ContractId, DeliverableId, Reading
+from makima_gateway.api.as_it_was import contract_as_it_was
+from makima_gateway.api.gate_conditions import Crew, gate_conditions
+from makima_gateway.api.reads import MAX_AGENTS, At, ContractId, DeliverableId, ReadContext, Reading
 from makima_gateway.api.schemas.contracts import Contract
 from makima_gateway.api.schemas.phases import (
     AutoCompleteSummary,
@@ -17,8 +21,9 @@ from makima_gateway.api.schemas.phases import (
     Switch,
 )
 from makima_gateway.api.writes import OWNER, WriteContext, Writing, refused
-from makima_gateway.diagnosis.readiness import phase_standing
+from makima_gateway.diagnosis.readiness import standing
 from makima_gateway.http.responses import json_response
+from makima_gateway.read_model.rows import ContractRow, TaskRow
 
 router = APIRouter(tags=["phases"])
 
@@ -57,16 +62,40 @@ async def complete_deliverable(
 
 
 @router.get("/contracts/{contract_id}/phase-readiness", response_model=PhaseReadiness)
-async def phase_readiness(contract_id: ContractId, read: Reading) -> Response:
+async def phase_readiness(contract_id: ContractId, read: Reading, at: At = None) -> Response:
     """Evaluated by the same function as in the contract service (`makima_schemas.gate`)."""
-    row = await read.contract(contract_id)
-    found = await phase_standing(read.gateway.queries, row)
-    enabled = (
-        row.auto_complete_enabled
-        and found.phase.gate.auto_advance
-        and read.gateway.settings.contracts.auto_advance_phases
+    row, tasks, crew = await _gate_facts(read, contract_id, at)
+    found = standing(row, tasks)
+    gate, advances = found.gate, read.gateway.settings.contracts.auto_advance_phases
+    may_advance = found.phase.gate.auto_advance and advances
+    wanted = gate_conditions(row, found.phase, tasks, crew, next_phase=found.following, advances=may_advance)
+    return read.answer(
+        PhaseReadiness(
+            row.phase,
+            gate.ready,
+            list(gate.missing),
+            row.auto_complete_enabled and may_advance,
+            next_phase=found.following,
+            conditions=wanted,
+            evaluated_by="gateway",
+            evaluated_at=datetime.now(UTC),
+            evaluated_version=row.version,
+        )
     )
-    return read.answer(PhaseReadiness(row.phase, found.gate.ready, list(found.gate.missing), enabled))
+
+
+async def _gate_facts(
+    read: ReadContext, contract_id: str, at: str | None
+) -> tuple[ContractRow, list[TaskRow], Crew]:
+    """The contract, the tasks of its phase, and its agents' statuses; what agents were at `at` is not read."""
+    if at is not None:
+        row, then = await contract_as_it_was(read, contract_id, at)
+        own = [task for task in then.tasks.values() if task.phase == row.phase]
+        return row, sorted(own, key=lambda task: task.created_position), {}
+    row = await read.contract(contract_id)
+    tasks = await read.gateway.queries.tasks_of_phase(row.tenant, row.id, row.phase)
+    agents = await read.gateway.agents.of_contract(row.tenant, row.id, MAX_AGENTS)
+    return row, tasks, {each.role: each.agent_status for each in agents}
 
 
 async def _try(contract_id: str, body: NewPhase, write: WriteContext) -> Response:

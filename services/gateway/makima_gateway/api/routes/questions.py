@@ -7,7 +7,8 @@ from makima_schemas.refusal import Refused
 from starlette.responses import Response
 
 from makima_gateway.api import serializers as views
-from makima_gateway.api.reads import ContractId, Cursor, Limit, QuestionId, Reading
+from makima_gateway.api.as_it_was import questions_as_they_were
+from makima_gateway.api.reads import At, ContractId, Cursor, Limit, QuestionId, Reading
 from makima_gateway.api.schemas.questions import (
     Message,
     MessagePage,
@@ -26,12 +27,14 @@ router = APIRouter(tags=["questions and messages"])
 
 @router.get("/contracts/{contract_id}/questions", response_model=QuestionPage)
 async def list_questions(
-    contract_id: ContractId, read: Reading, limit: Limit = 50, cursor: Cursor = None
+    contract_id: ContractId, read: Reading, limit: Limit = 50, cursor: Cursor = None, at: At = None
 ) -> Response:
     return await read.page_of(
         contract_id,
         "questions",
-        find=read.gateway.queries.questions,
+        find=read.gateway.queries.questions
+        if at is None
+        else await questions_as_they_were(read, contract_id, at),
         place=lambda row: row.asked_position,
         show=views.question,
         limit=limit,

@@ -16,7 +16,8 @@ from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from starlette.responses import Response
 
 from makima_gateway.api import serializers as views
-from makima_gateway.api.reads import ContractId, Cursor, Limit, Reading, TaskId
+from makima_gateway.api.as_it_was import tasks_as_they_were
+from makima_gateway.api.reads import At, ContractId, Cursor, Limit, Reading, TaskId
 from makima_gateway.api.schemas.tasks import (
     Claim,
     HandOff,
@@ -36,12 +37,12 @@ router = APIRouter(tags=["tasks"])
 
 @router.get("/contracts/{contract_id}/tasks", response_model=TaskPage)
 async def list_tasks(
-    contract_id: ContractId, read: Reading, limit: Limit = 50, cursor: Cursor = None
+    contract_id: ContractId, read: Reading, limit: Limit = 50, cursor: Cursor = None, at: At = None
 ) -> Response:
     return await read.page_of(
         contract_id,
         "tasks",
-        find=read.gateway.queries.tasks,
+        find=read.gateway.queries.tasks if at is None else await tasks_as_they_were(read, contract_id, at),
         place=lambda row: row.created_position,
         show=views.task,
         limit=limit,

@@ -1,10 +1,15 @@
 """Request and response schemas of phases, deliverables and completion."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
 
+from makima_schemas.agent import AgentStatus
 from makima_schemas.contract.model import ContractStatus
 
 from makima_gateway.http.bodies import Body, Flag, Text, Version
+
+ConditionState = Literal["met", "missing", "unknown", "not_required"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,41 @@ class PhaseTrial:
 
 
 @dataclass(frozen=True, slots=True)
+class Who:
+    """Whose turn it is. Of an agent: its role, null if any may; its status, null if it is not there."""
+
+    kind: Literal["person", "agent", "service"]
+    role: str | None = None
+    agent_status: AgentStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GateAct:
+    """A request that satisfies a condition."""
+
+    method: Literal["POST", "PUT"]
+    path: str
+    body: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class GateCondition:
+    """One thing that the contract needs to leave its phase.
+
+    `unknown`: a validator that has not said, or a guard whose turn comes after the rest.
+    """
+
+    kind: Literal["deliverable", "tasks", "task", "validator", "switch", "guard"]
+    id: str  # of the deliverable or the task; a task that is required by its name and does not exist has its name
+    name: str
+    state: ConditionState
+    since: datetime | None = None  # when it last changed; null: not known
+    evidence: str | None = None  # a task's result, a validator's reason
+    who: Who | None = None
+    act: GateAct | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseReadiness:
     """Whether the gate of the current phase is satisfied."""
 
@@ -39,6 +79,11 @@ class PhaseReadiness:
     # what the gate still requires, e.g. `Deliverable: plan-document`, `1 tasks incomplete`
     missing: list[str]
     auto_advance_enabled: bool  # True: the contract advances by itself once its gate is satisfied
+    next_phase: str | None  # null: it is in its last one
+    conditions: list[GateCondition]  # all of them, met or not
+    evaluated_by: str
+    evaluated_at: datetime
+    evaluated_version: int  # of the contract
 
 
 @dataclass(frozen=True, slots=True)
