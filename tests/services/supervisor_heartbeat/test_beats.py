@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pytest
+from makima_schemas.commands import Problem
 from makima_schemas.errors import ErrorCode
 from makima_supervisor_heartbeat.domain.beats import slots
 
 from tests.services.supervisor_heartbeat.harness import Running, supervisor_beat
-from tests.services.supervisor_heartbeat.test_questions import ask, refused
 
 TO: Final = datetime(2026, 1, 31, 12, tzinfo=UTC)
 STEP: Final = timedelta(seconds=30)
@@ -34,13 +34,20 @@ def test_a_strip_tells_what_was_heard_at_the_end_of_each_interval(
     assert slots(came, TO, STEP, 6, heard_before=heard_before) == strip
 
 
+async def beats_of(fleet: Running, **question: object) -> dict[str, object] | Problem:
+    return await fleet.service.bus.query("supervisor_heartbeat", "beats", dict(question))
+
+
 async def test_one_question_tells_of_many_senders_up_to_the_watermark(fleet: Running) -> None:
     await fleet.beat(supervisor_beat("t1"))
     await fleet.recorded()
     streams = ["supervisor-t1", "supervisor-t2"]
-    answer = await ask(fleet, "beats", streams=streams, step_seconds=3600.0, count=3)
+    answer = await beats_of(fleet, streams=streams, step_seconds=3600.0, count=3)
+    assert isinstance(answer, dict)
     assert answer["slots"] == {"supervisor-t1": "--1", "supervisor-t2": "---"}
     assert datetime.fromisoformat(str(answer["to"])).tzinfo is not None
     for unfit in ({"count": 121}, {"count": 0}, {"step_seconds": 0.0}):
         question = {"streams": streams, "step_seconds": 30.0, "count": 3, **unfit}
-        assert await refused(fleet, "beats", **question) is ErrorCode.INVALID_REQUEST
+        refusal = await beats_of(fleet, **question)
+        assert isinstance(refusal, Problem)
+        assert refusal.code is ErrorCode.INVALID_REQUEST

@@ -24,10 +24,10 @@ async def beat_strips(
     `drivers`: contract id to the task id of its supervisor.
     """
     streams = {(each.contract_id, each.role): _stream(each, drivers) for each in rows}
-    asked = sorted({stream for stream in streams.values() if stream is not None})
+    requested = sorted({stream for stream in streams.values() if stream is not None})
     step = gateway.settings.contracts.heartbeat_interval_seconds
     question: dict[str, object] = {
-        "streams": asked,
+        "streams": requested,
         "step_seconds": step,
         "count": count,
         "tenant": tenant,

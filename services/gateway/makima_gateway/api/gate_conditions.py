@@ -66,14 +66,14 @@ def _deliverables(row: ContractRow, phase: Phase, crew: Crew) -> list[GateCondit
 
 
 def _tasks(row: ContractRow, phase: Phase, own: Sequence[TaskRow], crew: Crew) -> list[GateCondition]:
-    asked = conditions(phase, (), own, validated=None)
-    named = {each.id for each in asked if each.kind == "task"}
+    wanted = conditions(phase, (), own, validated=None)
+    named = {each.id for each in wanted if each.kind == "task"}
     rule = [
         GateCondition("tasks", each.id, each.name, "met" if each.met else "missing", who=None)
-        for each in asked
+        for each in wanted
         if each.kind == "tasks"
     ]
-    counts = _counts(own, named or None, asked_for=bool(rule or named))
+    counts = _counts(own, named or None, is_required=bool(rule or named))
     there = {task.name for task in own}
     return [
         *rule,
@@ -87,21 +87,21 @@ def _tasks(row: ContractRow, phase: Phase, own: Sequence[TaskRow], crew: Crew) -
                 who=Who("agent", SUPERVISOR_ROLE, crew.get(SUPERVISOR_ROLE)),
                 act=GateAct("POST", f"/api/v1/contracts/{row.id}/tasks", {"name": name}),
             )
-            for name in (each.id for each in asked if each.kind == "task")
+            for name in (each.id for each in wanted if each.kind == "task")
             if name not in there
         ),
     ]
 
 
 def _counts(
-    own: Sequence[TaskRow], named: Collection[str] | None, *, asked_for: bool
+    own: Sequence[TaskRow], named: Collection[str] | None, *, is_required: bool
 ) -> Callable[[TaskRow], bool]:
     """Which tasks count: not one that failed and that a later one of its name replaces (decision 0010)."""
     last = {task.name: task.id for task in own}
 
     def counts(task: TaskRow) -> bool:
         replaced = task.status is TaskStatus.FAILED and last[task.name] != task.id
-        return asked_for and not replaced and (named is None or task.name in named)
+        return is_required and not replaced and (named is None or task.name in named)
 
     return counts
 
