@@ -16,14 +16,14 @@ from makima_gateway.read_model.rows import ContractRow, TaskRow
 PERSON: Final = Who("person")
 SERVICE: Final = Who("service")
 
-Crew = Mapping[str, AgentStatus]  # by role
+StatusByRole = Mapping[str, AgentStatus]  # by role
 
 
 def gate_conditions(
     row: ContractRow,
     phase: Phase,
     tasks: Sequence[TaskRow],
-    crew: Crew,
+    statuses: StatusByRole,
     *,
     next_phase: str | None,
     advances: bool,
@@ -34,15 +34,15 @@ def gate_conditions(
     """
     own = [task for task in tasks if not task.is_supervisor]
     needed = [
-        *_deliverables(row, phase, crew),
-        *_tasks(row, phase, own, crew),
+        *_deliverables(row, phase, statuses),
+        *_tasks(row, phase, own, statuses),
         *_validator(row, phase),
     ]
     open_ = any(each.state in {"missing", "unknown"} for each in needed)
     return [*needed, *_switches(row, advances=advances), _guard(row, next_phase, open_=open_)]
 
 
-def _deliverables(row: ContractRow, phase: Phase, crew: Crew) -> list[GateCondition]:
+def _deliverables(row: ContractRow, phase: Phase, statuses: StatusByRole) -> list[GateCondition]:
     required, path = required_deliverables(phase), f"/api/v1/contracts/{row.id}/deliverables"
     items = cast("list[dict[str, object]]", orjson.loads(row.deliverables))
     known = {str(item["id"]): item for item in items if item["phase"] == phase.name}
@@ -58,14 +58,16 @@ def _deliverables(row: ContractRow, phase: Phase, crew: Crew) -> list[GateCondit
                 str(item.get("name", name)),
                 "met" if done else "missing" if name in required else "not_required",
                 None if at is None else datetime.fromisoformat(at),
-                who=Who("agent", SUPERVISOR_ROLE, crew.get(SUPERVISOR_ROLE)),
+                who=Who("agent", SUPERVISOR_ROLE, statuses.get(SUPERVISOR_ROLE)),
                 act=None if done else GateAct("POST", f"{path}/{name}/complete", {}),
             )
         )
     return found
 
 
-def _tasks(row: ContractRow, phase: Phase, own: Sequence[TaskRow], crew: Crew) -> list[GateCondition]:
+def _tasks(
+    row: ContractRow, phase: Phase, own: Sequence[TaskRow], statuses: StatusByRole
+) -> list[GateCondition]:
     wanted = conditions(phase, (), own, validated=None)
     named = {each.id for each in wanted if each.kind == "task"}
     rule = [
@@ -77,14 +79,14 @@ def _tasks(row: ContractRow, phase: Phase, own: Sequence[TaskRow], crew: Crew) -
     there = {task.name for task in own}
     return [
         *rule,
-        *(_task(task, crew, counts) for task in own),
+        *(_task(task, statuses, counts) for task in own),
         *(
             GateCondition(
                 "task",
                 name,
                 name,
                 "missing",
-                who=Who("agent", SUPERVISOR_ROLE, crew.get(SUPERVISOR_ROLE)),
+                who=Who("agent", SUPERVISOR_ROLE, statuses.get(SUPERVISOR_ROLE)),
                 act=GateAct("POST", f"/api/v1/contracts/{row.id}/tasks", {"name": name}),
             )
             for name in (each.id for each in wanted if each.kind == "task")
@@ -106,7 +108,7 @@ def _counts(
     return counts
 
 
-def _task(task: TaskRow, crew: Crew, counts: Callable[[TaskRow], bool]) -> GateCondition:
+def _task(task: TaskRow, statuses: StatusByRole, counts: Callable[[TaskRow], bool]) -> GateCondition:
     state: ConditionState = "missing" if counts(task) else "not_required"
     return GateCondition(
         "task",
@@ -115,7 +117,7 @@ def _task(task: TaskRow, crew: Crew, counts: Callable[[TaskRow], bool]) -> GateC
         "met" if task.status is TaskStatus.COMPLETED else state,
         task.updated_at,
         evidence=task.result,
-        who=Who("agent", task.role, None if task.role is None else crew.get(task.role)),
+        who=Who("agent", task.role, None if task.role is None else statuses.get(task.role)),
     )
 
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from makima_gateway.api import serializers as views
 from makima_gateway.api.as_it_was import contract_as_it_was
-from makima_gateway.api.gate_conditions import Crew, gate_conditions
+from makima_gateway.api.gate_conditions import StatusByRole, gate_conditions
 from makima_gateway.api.reads import MAX_AGENTS, At, ContractId, DeliverableId, ReadContext, Reading
 from makima_gateway.api.schemas.contracts import Contract
 from makima_gateway.api.schemas.phases import (
@@ -64,11 +64,13 @@ async def complete_deliverable(
 @router.get("/contracts/{contract_id}/phase-readiness", response_model=PhaseReadiness)
 async def phase_readiness(contract_id: ContractId, read: Reading, at: At = None) -> Response:
     """Evaluated by the same function as in the contract service (`makima_schemas.gate`)."""
-    row, tasks, crew = await _gate_facts(read, contract_id, at)
+    row, tasks, statuses = await _gate_facts(read, contract_id, at)
     found = standing(row, tasks)
     gate, advances = found.gate, read.gateway.settings.contracts.auto_advance_phases
     may_advance = found.phase.gate.auto_advance and advances
-    wanted = gate_conditions(row, found.phase, tasks, crew, next_phase=found.following, advances=may_advance)
+    wanted = gate_conditions(
+        row, found.phase, tasks, statuses, next_phase=found.following, advances=may_advance
+    )
     return read.answer(
         PhaseReadiness(
             row.phase,
@@ -86,7 +88,7 @@ async def phase_readiness(contract_id: ContractId, read: Reading, at: At = None)
 
 async def _gate_facts(
     read: ReadContext, contract_id: str, at: str | None
-) -> tuple[ContractRow, list[TaskRow], Crew]:
+) -> tuple[ContractRow, list[TaskRow], StatusByRole]:
     """The contract, the tasks of its phase, and its agents' statuses; what agents were at `at` is not read."""
     if at is not None:
         row, then = await contract_as_it_was(read, contract_id, at)
