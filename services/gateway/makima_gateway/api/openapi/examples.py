@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Final, cast
 
 import orjson
-from makima_schemas.agent import AgentStatus
 from makima_schemas.codec import encode
 from makima_schemas.contract.model import ContractStatus, TaskStatus
 
@@ -16,11 +15,7 @@ from makima_gateway.api.schemas import contracts as shapes
 from makima_gateway.api.schemas.phases import (
     AutoCompleteSummary,
     CompletionCheck,
-    GateAct,
-    GateCondition,
-    PhaseReadiness,
     PhaseTrial,
-    Who,
 )
 from makima_gateway.api.schemas.questions import Message, MessagePage, Question, QuestionPage
 from makima_gateway.api.schemas.senders import (
@@ -140,31 +135,6 @@ EXAMPLES: Final[Mapping[str, object]] = {
         _CONTRACT_ID, "Add login", ContractStatus.ACTIVE, "plan", 4, False
     ),
     "PhaseTrial": PhaseTrial(False, "VALIDATION_FAILED", ["Deliverable: plan-document"], ["plan-document"]),
-    "PhaseReadiness": PhaseReadiness(
-        "plan",
-        False,
-        ["Deliverable: plan-document"],
-        True,
-        "execute",
-        [
-            GateCondition(
-                "deliverable",
-                "plan-document",
-                "Plan document",
-                "missing",
-                who=Who("agent", "supervisor", AgentStatus.WORKING),
-                act=GateAct(
-                    "POST", f"/api/v1/contracts/{_CONTRACT_ID}/deliverables/plan-document/complete", {}
-                ),
-            ),
-            GateCondition("switch", "auto_complete", "auto-complete", "met", who=Who("person")),
-            GateCondition("switch", "auto_advance", "automatic advance", "met", who=Who("service")),
-            GateCondition("guard", "phase_guard", "phase guard", "not_required", who=Who("person")),
-        ],
-        "gateway",
-        _NOW,
-        3,
-    ),
     "CompletionCheck": CompletionCheck(False, False, ["1 tasks incomplete"]),
     "SupervisorStatus": SupervisorStatus(
         _TASK_ID, "working", "plan", "reading", "reading", 40, _NOW, [_TASK_ID], alive=True, stuck=False

@@ -1,4 +1,4 @@
-"""Examples of what the page alone asks for."""
+"""Examples of what waits for a person, and of the gate of a phase."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,6 +15,7 @@ from makima_gateway.api.schemas.needs_you import (
     NeedPage,
     NeedQuestion,
 )
+from makima_gateway.api.schemas.phases import GateAct, GateCondition, PhaseReadiness, Who
 
 _CONTRACT_ID: Final = "0b9f6a52-5c2e-5d7c-9a39-8d0c1c2f7e11"
 _QUESTION_ID: Final = "c2f0a8de-91c5-5b0e-b7ad-2b8a2f3e4d55"
@@ -34,4 +35,31 @@ _NEED: Final = Need(
 )
 
 # Schema name → its example.
-EXAMPLES: Final[Mapping[str, object]] = {"NeedPage": NeedPage([_NEED], None, 1)}
+EXAMPLES: Final[Mapping[str, object]] = {
+    "NeedPage": NeedPage([_NEED], None, 1),
+    "PhaseReadiness": PhaseReadiness(
+        "plan",
+        False,
+        ["Deliverable: plan-document"],
+        True,
+        "execute",
+        [
+            GateCondition(
+                "deliverable",
+                "plan-document",
+                "Plan document",
+                "missing",
+                who=Who("agent", "supervisor", AgentStatus.WORKING),
+                act=GateAct(
+                    "POST", f"/api/v1/contracts/{_CONTRACT_ID}/deliverables/plan-document/complete", {}
+                ),
+            ),
+            GateCondition("switch", "auto_complete", "auto-complete", "met", who=Who("person")),
+            GateCondition("switch", "auto_advance", "automatic advance", "met", who=Who("service")),
+            GateCondition("guard", "phase_guard", "phase guard", "not_required", who=Who("person")),
+        ],
+        "gateway",
+        _NOW,
+        3,
+    ),
+}

@@ -1,21 +1,18 @@
 """Lists and shows agents and their teams, their heartbeats, and the verdicts on them."""
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal, InvalidOperation
 from typing import Annotated, cast
 
 import orjson
 from fastapi import APIRouter, Query
 from makima_schemas.agent import AgentStatus
 from makima_schemas.commands import Problem
-from makima_schemas.identity import ID_PATTERN
-from makima_schemas.questions import MAX_BEATS
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from makima_gateway.api import agents as views
 from makima_gateway.api.agent_beats import beat_strips
+from makima_gateway.api.agent_listing import AgentsQuery, Beats, key_of, statuses
 from makima_gateway.api.as_it_was import team_as_it_was
 from makima_gateway.api.reads import (
     MAX_AGENTS,
@@ -32,63 +29,12 @@ from makima_gateway.api.supervisor_heartbeats import heartbeats_of
 from makima_gateway.api.verdicts import verdicts
 from makima_gateway.api.writes import refused
 from makima_gateway.http import pagination as cursors
-from makima_gateway.http.bodies import Text
-from makima_gateway.http.problems import invalid, unknown_agent, unknown_daemon
+from makima_gateway.http.problems import unknown_agent, unknown_daemon
 from makima_gateway.read_model.agent_queries import AgentFilter, AgentKey, AgentSort
 from makima_gateway.read_model.history import agent_changes
 from makima_gateway.read_model.rows import AgentRow
 
 router = APIRouter(tags=["agents"])
-
-Beats = Annotated[
-    int,
-    Query(
-        ge=1, le=MAX_BEATS, description="with each agent's last heartbeats, as a strip of so many intervals"
-    ),
-]
-
-
-class AgentsQuery(BaseModel):
-    """Query parameters of the list. All filters must match; an unknown parameter is refused instead of ignored."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    status: (
-        Annotated[
-            str,
-            Field(max_length=200, description="only agents in one of these, e.g. `dead,dead_failed_revive`"),
-        ]
-        | None
-    ) = None
-    stuck: Annotated[bool, Field(description="only agents that are stuck, or only others")] | None = None
-    q: (
-        Annotated[Text, Field(max_length=200, description="a text in the contract's name or in the role")]
-        | None
-    ) = None
-    daemon: Annotated[str, Field(pattern=ID_PATTERN, description="only agents that it runs")] | None = None
-    sort: (
-        Annotated[
-            AgentSort,
-            Field(
-                description="`needs`: beyond revival, dead, restarting and stuck ones first; `progress_at`: moved "
-                "longest ago first; `contract`: by its name; default: by the contract's id"
-            ),
-        ]
-        | None
-    ) = None
-    beats: (
-        Annotated[
-            int,
-            Field(
-                ge=1,
-                le=MAX_BEATS,
-                description="with each agent's last heartbeats, as a strip of so many intervals",
-            ),
-        ]
-        | None
-    ) = None
-    limit: Annotated[int, Field(ge=1, le=500)] = 50
-    cursor: Annotated[str, Field(max_length=500)] | None = None
 
 
 @router.get("/contracts/{contract_id}/agents", response_model=Agents)
@@ -114,7 +60,7 @@ async def list_contract_agents(
 @router.get("/agents", response_model=AgentPage)
 async def list_agents(query: Annotated[AgentsQuery, Query()], read: Reading) -> Response:
     stuck = [True, False] if query.stuck is None else [query.stuck]
-    wanted = AgentFilter(_statuses(query.status), stuck, query.q, query.daemon)
+    wanted = AgentFilter(statuses(query.status), stuck, query.q, query.daemon)
     numbers = await read.gateway.agents.numbers(read.principal.visibility)
     if (query.sort, query.q, query.daemon) != (None, None, None):
         page, total = await _sorted(read, wanted, query, query.sort or "contract")
@@ -136,7 +82,7 @@ async def list_agents(query: Annotated[AgentsQuery, Query()], read: Reading) -> 
 async def _sorted(
     read: ReadContext, wanted: AgentFilter, query: AgentsQuery, sort: AgentSort
 ) -> tuple[dict[str, object], int]:
-    after, limit = _key(cursors.name("agents", query.cursor), sort), query.limit
+    after, limit = key_of(cursors.name("agents", query.cursor), sort), query.limit
     keyed, total = await read.gateway.agents.sorted_page(
         read.principal.visibility, wanted, sort, after, limit + 1
     )
@@ -253,27 +199,3 @@ async def _view(
         )
 
     return show
-
-
-def _key(text: str | None, sort: AgentSort) -> AgentKey | None:
-    """Raises `INVALID_REQUEST` for a key of another order."""
-    if text is None:
-        return None
-    try:
-        of, number, word, contract_id, role = cast("list[object]", orjson.loads(text))
-        key = Decimal(str(number)), str(word), str(contract_id), str(role)
-    except (ValueError, InvalidOperation) as error:
-        raise invalid("query.cursor", "is not a cursor of this list") from error
-    if of != sort:
-        raise invalid("query.cursor", "is of another order", hint=f"send sort={of} with it")
-    return key
-
-
-def _statuses(given: str | None) -> list[AgentStatus]:
-    if given is None:
-        return list(AgentStatus)
-    try:
-        return sorted({AgentStatus(part.strip()) for part in given.split(",")})
-    except ValueError as error:
-        known = ", ".join(AgentStatus)
-        raise invalid("query.status", f"{error}; the statuses are {known}") from error
