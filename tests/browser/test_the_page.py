@@ -47,22 +47,22 @@ async def test_each_address_is_whole_quiet_and_open_to_all(
     browser: Browser, admin: httpx.AsyncClient
 ) -> None:
     contract = await started(admin, "Fix the login page")
-    addresses = (
-        "/",
-        "/contracts",
-        f"/contracts/{contract}",
-        "/agents",
-        f"/agents/{contract}/builder",
-        "/system",
-    )
     async with signed_in(browser, admin) as seen:
-        for address in addresses:
+
+        async def is_whole(address: str) -> None:
             for theme in ("light", "dark"):
                 await seen.page.goto(f"{address}?theme={theme}")
                 await expect(seen.page.locator("h1").first).to_be_attached()
                 await expect(seen.page.locator(".live").filter(has_text="Live").last).to_be_attached()
                 assert await seen.axe() == [], (address, theme)
+
+        for address in ("/", "/contracts", f"/contracts/{contract}", "/agents", "/system"):
+            await is_whole(address)
         assert seen.complaints == []
+        await is_whole(
+            f"/agents/{contract}/builder"
+        )  # who has not joined: that is a 404, and the page says so
+        assert [each for each in seen.complaints if "404 (Not Found)" not in each] == []
 
 
 async def test_a_row_says_within_a_second_what_happened(browser: Browser, admin: httpx.AsyncClient) -> None:

@@ -86,7 +86,9 @@ async def test_a_hook_fences_no_agent_that_the_daemon_runs(machine: Machine) -> 
         answer = await hook(machine, contract, role="steady", hook_event_name="SessionStart")
         assert answer["error"] == "the daemon runs steady of this contract under another connection"
         connection = machine.environment(contract)["MAKIMA_CONNECTION_ID"]
-        record = await machine.gateways.clients[0].get(f"/contracts/{contract}/agents/steady")
+        headers = {"Makima-Min-Position": str(await machine.gateways.log.head())}
+        path = f"/contracts/{contract}/agents/steady"
+        record = await machine.gateways.clients[0].get(path, headers=headers)
         assert record.json()["connection_id"] == connection
 
 

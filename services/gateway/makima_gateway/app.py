@@ -61,13 +61,13 @@ async def build(service: Service) -> None:
     enhanced = service.settings.feature_flags.enhanced_contract_status
     board = RowBoard(queries, service.log, latest_heartbeats, enhanced=enhanced)
     log_tail = LogTail(queries, projector, board)
-    names, replicas = Names(queries), Replicas(service.nats)
-    pulse = Pulse(service.log, replicas, log_tail.subscriptions)
+    names, watched = Names(queries), Replicas(service.nats)
+    pulse = Pulse(service.log, watched, log_tail.subscriptions)
     reminders = StaleReminders(log_tail.subscriptions.notify_all, names)
     owners = Owners(queries, service.log)
     version_watch = VersionWatch(queries, projector, service.settings.http.waits_at_once_per_token)
-    replicas, series = Replicas(service.nats), SystemSeries()
-    signs = VitalSigns(service.log, projector, latest_heartbeats, replicas)
+    series = SystemSeries()
+    signs = VitalSigns(service.log, projector, latest_heartbeats, watched)
     gateway = Gateway(
         bus=service.bus,
         log=service.log,
@@ -100,7 +100,7 @@ async def build(service: Service) -> None:
             service.settings.feature_flags.enhanced_contract_status,
         ),
         health=service.health,
-        replicas=replicas,
+        replicas=Replicas(service.nats),  # its rounds begin with the request that asks, not before it
         series=series,
         maintenance=MaintenanceReader(service.log),
         settings=service.settings,

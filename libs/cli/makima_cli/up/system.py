@@ -19,7 +19,6 @@ from makima_cli.up.options import Options
 from makima_cli.up.runs_as import RunsAs
 from makima_cli.up.servers import Servers, check_ports, running
 from makima_cli.up.services import FLEET, LocalSystem, demo_fleet, services
-from makima_cli.up.sign_in import sign_in_link
 
 READY_TIMEOUT_SECONDS = 60.0
 FLEET_STOP_TIMEOUT_SECONDS = 7.0  # of 20 s for the whole stop: fleet 7 s,
@@ -50,6 +49,8 @@ async def serve(options: Options, folder: DataFolder, out: Callable[[str], None]
                 _system(options, folder, servers, whom) as system,
                 _remembered(options, folder, system) as name,
             ):
+                from makima_cli.up.sign_in import sign_in_link  # noqa: PLC0415 - httpx, which the start does not wait for
+
                 seconds = time.monotonic() - began
                 link = await sign_in_link(system.url, system.token)
                 out(show.json_line(system) if options.json else show.summary(system, name, seconds, link))

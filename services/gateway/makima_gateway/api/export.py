@@ -18,6 +18,7 @@ from makima_gateway.api.schemas.agents import Agent
 from makima_gateway.api.schemas.contracts import Contract
 from makima_gateway.api.schemas.questions import Message, Question
 from makima_gateway.api.schemas.tasks import Task
+from makima_gateway.api.whole_contract import next_gate
 from makima_gateway.read_model.fold import fold
 from makima_gateway.read_model.history import agent_streams, pages
 from makima_gateway.read_model.rows import ContractRow, Rows
@@ -64,7 +65,9 @@ async def written(
     async for page in _folded(log, rows, row.tenant, stream_name("contract", row.id), row.version):
         yield (b"," if version else b"") + b",".join(map(to_cloudevent, page))
         version = page[-1].version
-    yield b'],"contract":' + encode(views.contract(rows.contracts[row.tenant, row.id], enhanced=enhanced))
+    then = rows.contracts[row.tenant, row.id]
+    gate = next_gate(then, rows.tasks.values())
+    yield b'],"contract":' + encode(views.contract(then, next_gate=gate, enhanced=enhanced))
     yield b',"tasks":' + encode([views.task(task) for task in rows.tasks.values()])
     yield b',"questions":' + encode([views.question(question) for question in rows.questions.values()])
     yield b',"messages":' + encode([views.message(message) for message in rows.messages])

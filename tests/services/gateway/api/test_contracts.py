@@ -78,7 +78,7 @@ async def test_a_contract_may_bring_phases_of_its_own(http: httpx.AsyncClient) -
         "missing": ["Deliverable: text", "1 tasks incomplete"],
         "auto_advance_enabled": True,
     }
-    assert readiness == expected
+    assert readiness.items() >= expected.items()
 
 
 async def test_a_deletion_asked_again_with_the_same_key_gets_the_first_answer(

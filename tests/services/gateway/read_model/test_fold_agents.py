@@ -67,7 +67,7 @@ def test_each_event_of_an_agent_is_a_change_of_its_status() -> None:
     ]
     assert {(each["contract_id"], each["role"]) for each in told} == {("c1", "builder")}
     assert set(told[0]) == {
-        "type", "position", "timestamp", "contract_id", "role", "old_status", "new_status", "trigger",
+        "type", "position", "timestamp", "contract_id", "name", "role", "old_status", "new_status", "trigger",
     }  # fmt: skip
 
 
