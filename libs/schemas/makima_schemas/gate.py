@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from makima_schemas.contract.model import Gate, MinComplete, NamedTasks, Phase, TaskRequirement, TaskStatus
+from makima_schemas.contract.model import MinComplete, NamedTasks, Phase, TaskRequirement, TaskStatus
 
 
 class GateTask(Protocol):
@@ -75,12 +75,9 @@ def readiness(
     own = _counting([task for task in tasks if task.phase == phase.name and not task.is_supervisor])
     if _requires_nothing(phase, own):
         return Readiness("no_gate")
-    missing = [
-        *(f"Deliverable: {needed}" for needed in required_deliverables(phase) if needed not in delivered),
-        *_missing_tasks(phase.gate.required_tasks, own),
-        *_missing_validation(phase.gate, validated, objection),
-    ]
-    return Readiness("not_ready", tuple(missing)) if missing else Readiness("ready")
+    found = _conditions(phase, delivered, own, validated)
+    missing = tuple(_missing(each, objection) for each in found if not each.met)
+    return Readiness("not_ready", missing) if missing else Readiness("ready")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +88,7 @@ class Condition:
     id: str  # of the deliverable, the task's name, or the validator's
     name: str  # in words: of several tasks, how many of how many are done
     met: bool
+    undone: int = 0  # of several tasks: how many are still to be done
 
 
 def conditions(
@@ -98,6 +96,12 @@ def conditions(
 ) -> tuple[Condition, ...]:
     """Everything that the gate of `phase` requires, met or not; those that are not met are `Readiness.missing`."""
     own = _counting([task for task in tasks if task.phase == phase.name and not task.is_supervisor])
+    return _conditions(phase, delivered, own, validated)
+
+
+def _conditions(
+    phase: Phase, delivered: Collection[str], own: Collection[GateTask], validated: bool | None
+) -> tuple[Condition, ...]:
     return (
         *(Condition("deliverable", each, each, each in delivered) for each in required_deliverables(phase)),
         *_task_conditions(phase.gate.required_tasks, own),
@@ -124,7 +128,8 @@ def _task_conditions(requirement: TaskRequirement, own: Collection[GateTask]) ->
 
 
 def _number(done: int, wanted: int) -> Condition:
-    return Condition("tasks", "tasks", f"{min(done, wanted)} of {wanted} tasks", done >= wanted)
+    undone = max(0, wanted - done)
+    return Condition("tasks", "tasks", f"{wanted - undone} of {wanted} tasks", undone == 0, undone)
 
 
 def _counting(own: Sequence[GateTask]) -> list[GateTask]:
@@ -148,25 +153,14 @@ def _requires_nothing(phase: Phase, own: Collection[GateTask]) -> bool:
     return idle and not required_deliverables(phase) and phase.gate.validator is None
 
 
-def _missing_tasks(requirement: TaskRequirement, own: Collection[GateTask]) -> list[str]:
-    complete = {task.name for task in own if task.status is TaskStatus.COMPLETED}
-    done = sum(task.status is TaskStatus.COMPLETED for task in own)
-    match requirement:
-        case "none":
-            return []
-        case "all_complete":
-            return _incomplete(len(own) - done)
-        case MinComplete(wanted):
-            return _incomplete(wanted - done)
-        case NamedTasks(names):
-            return [f"Task: {name}" for name in names if name not in complete]
-
-
-def _incomplete(count: int) -> list[str]:
-    return [f"{count} tasks incomplete"] if count > 0 else []
-
-
-def _missing_validation(gate: Gate, validated: bool | None, objection: str | None) -> list[str]:
-    if gate.validator is None or validated:
-        return []
-    return [f"Validator: {gate.validator}" + (f" ({objection})" if objection else "")]
+def _missing(condition: Condition, objection: str | None) -> str:
+    """What is missing, in the words of `Readiness.missing`."""
+    match condition.kind:
+        case "deliverable":
+            return f"Deliverable: {condition.id}"
+        case "task":
+            return f"Task: {condition.id}"
+        case "tasks":
+            return f"{condition.undone} tasks incomplete"
+        case "validator":
+            return f"Validator: {condition.id}" + (f" ({objection})" if objection else "")

@@ -5,7 +5,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, Protocol, TypeVar
 
 import structlog
+from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.event_log.appender import LOG_UNAVAILABLE
+
+from makima_stale_detector.handlers.watched_time import ROLE_SCAN_SECONDS, WatchedTime
 
 MAX_CONCURRENT_REQUESTS: Final = 32  # of one loop, over all contracts
 
@@ -61,3 +64,20 @@ class ContractLanes:
             _logger.warning("role_tasks.scan_failed", reason=repr(error))
         finally:
             self._busy.discard(contract)
+
+
+async def scan_contracts(scan: Callable[[ContractLanes], Awaitable[None]], time: WatchedTime) -> None:
+    """Scan every `ROLE_SCAN_SECONDS`, whenever silence can be judged; until cancelled. Without the log, time does not
+    count.
+    """
+    async with asyncio.TaskGroup() as group:
+        lanes = ContractLanes(group)
+        while True:
+            raise_if_cancelled()
+            try:
+                if await time.can_watch():
+                    await scan(lanes)
+            except LOG_UNAVAILABLE as error:
+                time.interrupt()
+                _logger.warning("role_tasks.scan_failed", reason=repr(error))
+            await asyncio.sleep(ROLE_SCAN_SECONDS)

@@ -2,20 +2,17 @@
 contract's daemon.
 """
 
-import asyncio
 from dataclasses import dataclass
 from typing import Final, cast
 
 import structlog
-from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.commands.client import Bus
-from makima_kernel.event_log.appender import LOG_UNAVAILABLE
 from makima_schemas.commands import Problem
 
 from makima_stale_detector.domain.role_tasks import EpisodeTimers
-from makima_stale_detector.handlers.contract_lanes import ContractLanes
+from makima_stale_detector.handlers.contract_lanes import ContractLanes, scan_contracts
 from makima_stale_detector.handlers.task_returner import CONTRACT_SERVICE
-from makima_stale_detector.handlers.watched_time import ROLE_SCAN_SECONDS, WatchedTime
+from makima_stale_detector.handlers.watched_time import WatchedTime
 from makima_stale_detector.queries import Queries, WaitingRole
 
 MAX_WAITING_ROLES: Final = 5000  # that one scan looks at, one of each contract before the second of any
@@ -36,20 +33,9 @@ class RoleRequester:
         self._new = EpisodeTimers[WaitingRole]()  # with tasks for which nobody was asked yet
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            lanes = ContractLanes(group)
-            while True:
-                raise_if_cancelled()
-                try:
-                    await self._scan(lanes)
-                except LOG_UNAVAILABLE as error:
-                    self._time.interrupt()
-                    _logger.warning("role_tasks.scan_failed", reason=repr(error))
-                await asyncio.sleep(ROLE_SCAN_SECONDS)
+        await scan_contracts(self._scan, self._time)
 
     async def _scan(self, lanes: ContractLanes) -> None:
-        if not await self._time.can_watch():
-            return
         busy = lanes.busy
         waiting = await self._queries.waiting_roles(MAX_WAITING_ROLES)
         watched = self._time.seconds()

@@ -2,14 +2,11 @@
 command.
 """
 
-import asyncio
 from dataclasses import asdict
 from typing import Final
 
 import structlog
-from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.commands.client import Bus
-from makima_kernel.event_log.appender import LOG_UNAVAILABLE
 from makima_schemas.agent import AgentStatus
 from makima_schemas.commands import Problem, Request
 from makima_schemas.contract.commands import ReturnTasks
@@ -18,9 +15,9 @@ from makima_schemas.identity import agent_id, stream_name
 from makima_schemas.silence import deterministic_id
 
 from makima_stale_detector.domain.role_tasks import EpisodeTimers
-from makima_stale_detector.handlers.contract_lanes import ContractLanes
+from makima_stale_detector.handlers.contract_lanes import ContractLanes, scan_contracts
 from makima_stale_detector.handlers.detection_loop import ACTOR
-from makima_stale_detector.handlers.watched_time import ROLE_SCAN_SECONDS, WatchedTime
+from makima_stale_detector.handlers.watched_time import WatchedTime
 from makima_stale_detector.queries import AwayAgent, Queries
 
 MAX_AWAY_AGENTS: Final = 5000  # that one scan looks at
@@ -38,20 +35,9 @@ class TaskReturner:
         self._away = EpisodeTimers[AwayAgent]()
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            lanes = ContractLanes(group)
-            while True:
-                raise_if_cancelled()
-                try:
-                    await self._scan(lanes)
-                except LOG_UNAVAILABLE as error:
-                    self._time.interrupt()
-                    _logger.warning("role_tasks.scan_failed", reason=repr(error))
-                await asyncio.sleep(ROLE_SCAN_SECONDS)
+        await scan_contracts(self._scan, self._time)
 
     async def _scan(self, lanes: ContractLanes) -> None:
-        if not await self._time.can_watch():
-            return
         busy = lanes.busy
         away = await self._queries.away_agents(MAX_AWAY_AGENTS)
         late = self._away.watch(away, self._time.seconds(), self._claimed_seconds)
