@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from io import BytesIO
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Final, TypeVar, cast
 
 import asyncpg
 from makima_kernel.event_log.columns import columns
-from makima_kernel.event_log.copy_text import NULL, copy_text
+from makima_kernel.event_log.copy_text import NULL, copy_source, copy_text
 from makima_kernel.event_log.named_sql import named
 from makima_schemas.agent import AgentEvent, AgentStatus
 from makima_schemas.codec import Event
@@ -192,7 +191,7 @@ async def store(connection: asyncpg.Connection, rows: Rows) -> None:
     await _add(connection, "agent_counts", AgentCountRow, agent_changes(rows, deleted_agents))
     await _store(connection, "store_daemons", DaemonRow, rows.daemons.values())
     if rows.monitor_events:
-        copied = BytesIO(_copied(rows.monitor_events))
+        copied = copy_source(_copied(rows.monitor_events))
         await connection.copy_to_table("monitor_events", source=copied, columns=_COPIED)
 
 

@@ -1,10 +1,11 @@
 """Writes batches and watermarks to Postgres in one transaction, fenced by shard ownership."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import asyncpg
+from makima_kernel.event_log.copy_text import copy_source
 from makima_kernel.event_log.named_sql import named
 
 from makima_supervisor_heartbeat.domain.batching.write_batch import COLUMNS, WriteBatch
@@ -63,14 +64,9 @@ class ShardWriter:
             return
         lines = "".join(slice_.rows).encode()
         async with self._connection.transaction():
-            await self._connection.copy_to_table("arriving", source=_at_once(lines), columns=COLUMNS)
+            await self._connection.copy_to_table("arriving", source=copy_source(lines), columns=COLUMNS)
             self._require(await self._connection.fetchval(SQL["record"], *until))
 
     def _require(self, moved: int | str) -> None:
         if int(moved) != len(self._shards):
             raise ShardOwnershipLostError(f"shards {self._shards} are no longer owned by {self._owner}")
-
-
-async def _at_once(lines: bytes) -> AsyncGenerator[bytes]:
-    """Wraps the bytes for `copy_to_table`: asyncpg reads files in a thread and takes bytes for a path."""
-    yield lines

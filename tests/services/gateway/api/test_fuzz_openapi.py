@@ -36,7 +36,7 @@ Json = dict[str, object]
 
 EACH: Final = 8 if os.environ.get("MAKIMA_TEST_CHAOS") else 3  # requests of an operation, in each mode
 AT_ONCE: Final = 8
-PATIENCE: Final = 30.0  # the checks of answers run beside the servers, and may hold them up for seconds
+PATIENCE: Final = 10.0
 ENDLESS: Final = frozenset({"monitor_events"})  # tested on its own
 # What needs a daemon or the stale-detector: neither is there.
 UNSERVED: Final = frozenset({"restart_agent", "start_maintenance", "end_maintenance"})
