@@ -1,8 +1,8 @@
 """A connection is answered or closed in time, whatever its client sends or does not read."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Final, cast
 
 import pytest
@@ -68,22 +68,39 @@ class Peer:
         return read
 
 
-@pytest.fixture
-async def served() -> AsyncIterator[Served]:
+@asynccontextmanager
+async def serving(limits: HttpSettings) -> AsyncGenerator[Served]:
     bound = listen("127.0.0.1", 0)
     made, listening = Served(bound.getsockname()[1]), asyncio.Event()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await made.app(scope, receive, send)
 
-    serving = asyncio.create_task(
-        serve(app, bound, LIMITS, on_listening=listening.set, close_sockets=lambda: None, tls=None)
+    server = asyncio.create_task(
+        serve(app, bound, limits, on_listening=listening.set, close_sockets=lambda: None, tls=None)
     )
     await listening.wait()
     yield made
-    serving.cancel()
+    server.cancel()
     with suppress(asyncio.CancelledError):
-        await serving
+        await server
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    """With deadlines that pass soon."""
+    async with serving(LIMITS) as made:
+        yield made
+
+
+@pytest.fixture
+async def patient() -> AsyncIterator[Served]:
+    """With deadlines that do not pass, on a slow machine neither: for what is refused at once."""
+    far = HttpSettings(
+        header_timeout_seconds=PATIENCE, body_timeout_seconds=PATIENCE, idle_timeout_seconds=PATIENCE
+    )
+    async with serving(far) as made:
+        yield made
 
 
 def status(answer: bytes) -> int:
@@ -93,19 +110,19 @@ def status(answer: bytes) -> int:
 @pytest.mark.parametrize(
     "piece", [b"x", b"x: y\r\n", b"\r\nx: "], ids=["an endless name", "endless headers", "long and short"]
 )
-async def test_a_header_without_an_end_is_refused(served: Served, piece: bytes) -> None:
-    peer = await served.open(b"GET / HTTP/1.1\r\nHost: x\r\nz: ")
+async def test_a_header_without_an_end_is_refused(patient: Served, piece: bytes) -> None:
+    peer = await patient.open(b"GET / HTTP/1.1\r\nHost: x\r\nz: ")
     for _ in range(2 * MAX_HEADER_BYTES // 1024):
         peer.writer.write(piece * (1024 // len(piece)))
     assert status(await peer.rest()) == 431
-    assert not served.ended, "it never reached the application"
+    assert not patient.ended, "it never reached the application"
 
 
-async def test_a_header_at_the_limit_passes_and_one_above_it_does_not(served: Served) -> None:
+async def test_a_header_at_the_limit_passes_and_one_above_it_does_not(patient: Served) -> None:
     fitting = b"GET / HTTP/1.1\r\nConnection: close\r\nx: " + b"y" * (MAX_HEADER_BYTES - 100) + b"\r\n\r\n"
-    assert status(await (await served.open(fitting)).rest()) == 200
+    assert status(await (await patient.open(fitting)).rest()) == 200
     larger = fitting.replace(b"x: ", b"x: " + b"y" * 100)
-    refused = await (await served.open(larger)).rest()
+    refused = await (await patient.open(larger)).rest()
     assert status(refused) == 431
     assert b"application/problem+json" in refused
     assert b"x-content-type-options: nosniff" in refused
@@ -132,9 +149,9 @@ async def test_an_idle_connection_is_closed_after_its_answer(served: Served) -> 
     assert status(await (await served.open(b"GET / HTTP/1.1\r\n\r\n")).rest()) == 200
 
 
-async def test_requests_one_after_the_other_and_at_once_are_answered(served: Served) -> None:
-    peer = await served.open(b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nabGET / HTTP/1.1\r\n\r\n")
-    await eventually(lambda: len(served.ended) == 2)
+async def test_requests_one_after_the_other_and_at_once_are_answered(patient: Served) -> None:
+    peer = await patient.open(b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nabGET / HTTP/1.1\r\n\r\n")
+    await eventually(lambda: len(patient.ended) == 2)
     peer.writer.write(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
     assert (await peer.rest()).count(b"HTTP/1.1 200") == 3
 
@@ -166,6 +183,6 @@ async def test_connections_without_a_request_make_room_for_one_that_asks(served:
     ],
 )
 async def test_a_faulty_handshake_is_answered_and_closed(
-    served: Served, handshake: bytes, answered: int
+    patient: Served, handshake: bytes, answered: int
 ) -> None:
-    assert status(await (await served.open(handshake)).rest()) == answered
+    assert status(await (await patient.open(handshake)).rest()) == answered
