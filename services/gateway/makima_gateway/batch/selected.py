@@ -14,6 +14,7 @@ import structlog
 from makima_kernel.commands.client import Bus
 from makima_kernel.commands.router import snake_case
 from makima_kernel.telemetry import metrics
+from makima_kernel.waiting import gather_all
 from makima_schemas.commands import Accepted, Problem
 from makima_schemas.contract.commands import (
     ArchiveContract,
@@ -103,17 +104,18 @@ class SelectedBatch:
 
     async def preview(self) -> SelectedAnswer:
         """What would be done, at which version, and what would be skipped. Changes nothing."""
-        return self._answer([await self._looked_at(one) for one in self.selected])
+        rows = await self._rows()
+        return self._answer([self._looked_at(one, rows.get(one.id)) for one in self.selected])
 
     async def execute(self) -> tuple[SelectedAnswer, int]:
         """The outcome, and the highest log position of its commands (0: there was none)."""
-        room, positions = asyncio.Semaphore(MAX_CONCURRENT_COMMANDS), [0]
+        room, positions, rows = asyncio.Semaphore(MAX_CONCURRENT_COMMANDS), [0], await self._rows()
 
         async def one(selection: Selection) -> Result:
             async with room:
-                return await self._done(selection, positions)
+                return await self._done(selection, rows.get(selection.id), positions)
 
-        answer = self._answer(await asyncio.gather(*map(one, self.selected)))
+        answer = self._answer(await gather_all(map(one, self.selected)))
         metrics.batch_operations.labels(self.operation).inc()
         structlog.get_logger().info(
             "batch.done",
@@ -125,22 +127,20 @@ class SelectedBatch:
         )
         return answer, max(positions)
 
-    async def _row(self, selection: Selection) -> ContractRow | None:
-        """The contract, if the caller may see it."""
-        row = await self.queries.contract(self.principal.tenant, selection.id)
+    async def _rows(self) -> dict[str, ContractRow]:
+        """Those of the contracts that the caller may see, by id."""
+        found = await self.queries.contracts_of(self.principal.tenant, [each.id for each in self.selected])
         mine = self.principal.visibility.owner_id
-        return row if row is not None and mine in (None, row.owner_id) else None
+        return {row.id: row for row in found if mine in (None, row.owner_id)}
 
-    async def _looked_at(self, selection: Selection) -> Result:
-        row = await self._row(selection)
+    def _looked_at(self, selection: Selection, row: ContractRow | None) -> Result:
         refused = foreseen(self.operation, row, selection.expected_version)
         if refused is not None or row is None:
             return refused or Problem(ErrorCode.CONTRACT_NOT_FOUND, unknown_contract(selection.id).detail)
         return SelectedContract(row.id, row.version)
 
-    async def _done(self, selection: Selection, positions: list[int]) -> Result:
+    async def _done(self, selection: Selection, row: ContractRow | None, positions: list[int]) -> Result:
         """The owner decides, not the read model: that only says whose it is, and which supervisor drives it."""
-        row = await self._row(selection)
         if row is None:
             return Problem(ErrorCode.CONTRACT_NOT_FOUND, unknown_contract(selection.id).detail)
         make = OPERATIONS[self.operation].command
