@@ -1,9 +1,8 @@
-"""The query parameters of the list of agents, and its cursors."""
+"""The query parameters of the list of agents."""
 
-from decimal import Decimal, InvalidOperation
-from typing import Annotated, cast
+from decimal import Decimal
+from typing import Annotated
 
-import orjson
 from fastapi import Query
 from makima_schemas.agent import AgentStatus
 from makima_schemas.identity import ID_PATTERN
@@ -12,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from makima_gateway.http.bodies import Text
 from makima_gateway.http.problems import invalid
-from makima_gateway.read_model.agent_queries import AgentKey, AgentSort
+from makima_gateway.read_model.agent_queries import AgentSort, AgentSortKey
 
 Beats = Annotated[
     int,
@@ -65,18 +64,8 @@ class AgentsQuery(BaseModel):
     cursor: Annotated[str, Field(max_length=500)] | None = None
 
 
-def key_of(text: str | None, sort: AgentSort) -> AgentKey | None:
-    """Raises `INVALID_REQUEST` for a key of another order."""
-    if text is None:
-        return None
-    try:
-        of, number, word, contract_id, role = cast("list[object]", orjson.loads(text))
-        key = Decimal(str(number)), str(word), str(contract_id), str(role)
-    except (ValueError, InvalidOperation) as error:
-        raise invalid("query.cursor", "is not a cursor of this list") from error
-    if of != sort:
-        raise invalid("query.cursor", "is of another order", hint=f"send sort={of} with it")
-    return key
+def sort_key(number: Decimal, word: str, contract_id: str, role: str) -> AgentSortKey:
+    return number, word, contract_id, role
 
 
 def statuses(given: str | None) -> list[AgentStatus]:

@@ -1,22 +1,21 @@
 """The list of contracts: a page in the order that was asked for, and how many there are."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from decimal import Decimal, InvalidOperation
-from typing import TypeVar, cast
+from decimal import Decimal
+from typing import Final, TypeVar
 
-import orjson
 from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 
 from makima_gateway.api import serializers as views
 from makima_gateway.api.reads import ReadContext
 from makima_gateway.http import pagination as cursors
-from makima_gateway.http.problems import invalid
 from makima_gateway.read_model.queries import Filter
 from makima_gateway.read_model.rows import ContractRow, SupervisorRow
 from makima_gateway.read_model.sorted_contracts import Sort, SortKey
 
 R = TypeVar("R")
+MAX_POSITION_DIGITS: Final = 18
 
 
 class ContractListing:
@@ -59,7 +58,7 @@ class ContractListing:
                 found.rows, self._limit, "contracts", lambda row: row.created_position, view, cut=found.cut
             )
         sorted_contracts = self._read.gateway.sorted_contracts
-        after = _sort_key(cursors.name("contracts", cursor), sort)
+        after = cursors.in_order("contracts", cursor, sort, _sort_key)
         keyed = await self._in_time(
             sorted_contracts.page(
                 visibility, self._wanted, sort, after, self._limit + 1, search_seconds=self._seconds
@@ -67,7 +66,11 @@ class ContractListing:
         )
         show = await self._view([row for row, _ in keyed], short=short)
         return cursors.page(
-            keyed, self._limit, "contracts", lambda one: _encoded(sort, one[1]), lambda one: show(one[0])
+            keyed,
+            self._limit,
+            "contracts",
+            lambda one: cursors.ordered_key(sort, *one[1]),
+            lambda one: show(one[0]),
         )
 
     async def _count(self) -> int:
@@ -98,19 +101,7 @@ class ContractListing:
             ) from error
 
 
-def _encoded(sort: Sort, key: SortKey) -> str:
-    return orjson.dumps([sort, str(key[0]), *key[1:]]).decode()
-
-
-def _sort_key(text: str | None, sort: Sort) -> SortKey | None:
-    """Raises `INVALID_REQUEST` for a key of another order."""
-    if text is None:
-        return None
-    try:
-        of, number, word, position = cast("list[object]", orjson.loads(text))
-        key = Decimal(str(number)), str(word), int(str(position))
-    except (ValueError, InvalidOperation) as error:
-        raise invalid("query.cursor", "is not a cursor of this list") from error
-    if of != sort:
-        raise invalid("query.cursor", "is of another order", hint=f"send sort={of} with it")
-    return key
+def _sort_key(number: Decimal, word: str, position: str) -> SortKey:
+    if not (position.isascii() and position.isdecimal()) or len(position) > MAX_POSITION_DIGITS:
+        raise ValueError(position)
+    return number, word, int(position)

@@ -6,6 +6,7 @@ The keys (log positions or ids) never change, so a cursor stays correct while ro
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Final, Literal, TypeVar, cast
 
 import orjson
@@ -13,7 +14,9 @@ from makima_schemas.codec import encode as encode_json
 
 from makima_gateway.http.problems import invalid
 
+K = TypeVar("K")
 R = TypeVar("R")
+MAX_DIGITS: Final = 100  # of a number in a key
 PAGE_BYTES: Final = 1024 * 1024  # of JSON; at least one row is shown
 List = Literal[
     "contracts",
@@ -78,9 +81,50 @@ def name(of: List, cursor: str | None) -> str | None:
     Raises `INVALID_REQUEST` if `encode` did not make the cursor.
     """
     key = _decode(of, cursor)
-    if key is not None and not isinstance(key, str):
+    if key is not None and (not isinstance(key, str) or "\0" in key):
         raise _unfit()
     return key
+
+
+def ordered_key(order: str, number: Decimal, *words: object) -> str:
+    """The key of a list of which a client chooses the order: by a number first, then by words."""
+    return orjson.dumps([order, str(number), *words]).decode()
+
+
+def in_order(of: List, cursor: str | None, order: str, make: Callable[..., K]) -> K | None:
+    """What `make` makes of the number and the words of `ordered_key`; it raises `ValueError` for what cannot be.
+
+    Raises `INVALID_REQUEST` for the cursor of another order, and if `encode` did not make it.
+    """
+    key = name(of, cursor)
+    if key is None:
+        return None
+    try:
+        found, number, *words = cast("list[object]", orjson.loads(key))
+        made = make(_number(number), *(_word(each) for each in words))
+    except (ValueError, TypeError, InvalidOperation) as error:
+        raise _unfit() from error
+    if found != order:
+        raise invalid("query.cursor", "is of another order", hint=f"send sort={found} with it")
+    return made
+
+
+def _number(value: object) -> Decimal:
+    number = Decimal(str(value))
+    if (
+        not number.is_finite()
+        or abs(number.adjusted()) > MAX_DIGITS
+        or len(number.as_tuple().digits) > MAX_DIGITS
+    ):
+        raise ValueError(value)
+    return number
+
+
+def _word(value: object) -> str:
+    word = str(value)
+    if "\0" in word:
+        raise ValueError(word)
+    return word
 
 
 def _decode(of: List, cursor: str | None) -> object:

@@ -17,7 +17,7 @@ from makima_gateway.read_model.rows import AgentRow, TaskRow
 from makima_gateway.read_model.storage import agent_row, task_row
 
 AgentSort = Literal["needs", "progress_at", "contract"]
-AgentKey = tuple[Decimal, str, str, str]  # a number, a word, contract id, role
+AgentSortKey = tuple[Decimal, str, str, str]  # a number, a word, contract id, role
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
 
@@ -64,9 +64,9 @@ class AgentQueries:
         visibility: Visibility,
         wanted: AgentFilter,
         order: AgentSort,
-        after: AgentKey | None,
+        after: AgentSortKey | None,
         limit: int,
-    ) -> tuple[list[tuple[AgentRow, AgentKey]], int]:
+    ) -> tuple[list[tuple[AgentRow, AgentSortKey]], int]:
         """At most `limit` agents in this order, behind `after`, each with its key; and how many match, 0 on an empty
         page.
         """

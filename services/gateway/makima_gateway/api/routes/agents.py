@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Annotated, cast
 
-import orjson
 from fastapi import APIRouter, Query
 from makima_schemas.agent import AgentStatus
 from makima_schemas.commands import Problem
@@ -12,7 +11,7 @@ from starlette.responses import Response
 
 from makima_gateway.api import agents as views
 from makima_gateway.api.agent_beats import beat_strips
-from makima_gateway.api.agent_listing import AgentsQuery, Beats, key_of, statuses
+from makima_gateway.api.agent_listing import AgentsQuery, Beats, sort_key, statuses
 from makima_gateway.api.as_it_was import team_as_it_was
 from makima_gateway.api.reads import (
     MAX_AGENTS,
@@ -30,7 +29,7 @@ from makima_gateway.api.verdicts import verdicts
 from makima_gateway.api.writes import refused
 from makima_gateway.http import pagination as cursors
 from makima_gateway.http.problems import unknown_agent, unknown_daemon
-from makima_gateway.read_model.agent_queries import AgentFilter, AgentKey, AgentSort
+from makima_gateway.read_model.agent_queries import AgentFilter, AgentSort
 from makima_gateway.read_model.history import agent_changes
 from makima_gateway.read_model.rows import AgentRow
 
@@ -82,17 +81,15 @@ async def list_agents(query: Annotated[AgentsQuery, Query()], read: Reading) -> 
 async def _sorted(
     read: ReadContext, wanted: AgentFilter, query: AgentsQuery, sort: AgentSort
 ) -> tuple[dict[str, object], int]:
-    after, limit = key_of(cursors.name("agents", query.cursor), sort), query.limit
+    after, limit = cursors.in_order("agents", query.cursor, sort, sort_key), query.limit
     keyed, total = await read.gateway.agents.sorted_page(
         read.principal.visibility, wanted, sort, after, limit + 1
     )
     show = await _view(read, [row for row, _ in keyed], query.beats)
-
-    def encoded(one: tuple[AgentRow, AgentKey]) -> str:
-        number, *rest = one[1]
-        return orjson.dumps([sort, str(number), *rest]).decode()
-
-    return cursors.page(keyed, limit, "agents", encoded, lambda one: show(one[0])), total
+    page = cursors.page(
+        keyed, limit, "agents", lambda one: cursors.ordered_key(sort, *one[1]), lambda one: show(one[0])
+    )
+    return page, total
 
 
 async def _in_order(read: ReadContext, wanted: AgentFilter, query: AgentsQuery) -> dict[str, object]:
