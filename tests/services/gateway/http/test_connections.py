@@ -97,7 +97,7 @@ async def served() -> AsyncIterator[Served]:
 async def patient() -> AsyncIterator[Served]:
     """With deadlines that do not pass, on a slow machine neither: for what is refused at once."""
     far = HttpSettings(
-        header_timeout_seconds=PATIENCE, body_timeout_seconds=PATIENCE, idle_timeout_seconds=PATIENCE
+        header_timeout_seconds=PATIENCE, body_timeout_seconds=PATIENCE, idle_timeout_seconds=int(PATIENCE)
     )
     async with serving(far) as made:
         yield made
