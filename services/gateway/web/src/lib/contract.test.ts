@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { beside, conditionsOf, fold, freshened, gateOf, movesOf, needsOf, versionOf, type Whole, whyHeading } from "./contract";
+import { beside, fold, freshened, movesOf, needsOf, versionOf, type Whole, whyHeading } from "./contract";
 import type { LogEvent } from "./timeline";
 
 let position = 0;
@@ -36,18 +36,6 @@ test("an address means a version, or the last one at a time; the last one is now
   expect([of(`at=${EVENTS[4]!.time}`), of("at=1960-01-01T00:00:00Z"), of("at=2960-01-01T00:00:00Z"), of("at=lunch")]).toEqual([5, 1, null, null]);
 });
 
-test("the gate is told from the contract where the API does not tell it", () => {
-  const gate = gateOf(EVENTS, "plan")!.gate;
-  const states = (of: Whole, upto: number) => conditionsOf(of, fold(EVENTS.slice(0, upto)), gate).map((one) => `${one.kind} ${one.state}`);
-  expect(states(WHOLE, 6)).toEqual(["deliverable missing", "tasks missing", "task missing", "validator unknown", "switch met", "guard unknown"]);
-  expect(states({ ...WHOLE, waiting_for: "phase_confirmation" }, 9)).toEqual(["deliverable missing", "tasks met", "task met", "validator unknown", "switch met", "guard missing"]);
-});
-
-test("a failed task that a later one of its name replaces counts no more", () => {
-  const again = [...EVENTS.slice(0, 6), event("TaskFailed", { task_id: "t1", reason: "x" }), event("TaskCreated", { task_id: "t2", name: "look", phase: "plan" }), event("TaskCompleted", { task_id: "t2" })];
-  expect(conditionsOf(WHOLE, fold(again), null).filter((one) => one.kind.startsWith("task")).map((one) => one.state)).toEqual(["met", "met"]);
-});
-
 test("what waits for a person can be answered in place, and nothing of an ended contract waits", () => {
   const questions = fold(EVENTS.slice(0, 7)).questions;
   expect(needsOf(WHOLE, questions, null).map((item) => [item.kind, item.act.path])).toEqual([["question", "/contracts/c/questions/q1/answer"]]);
@@ -74,9 +62,4 @@ test("a newer row tells the state before the contract is read anew; an older one
   const row = { id: "c", name: "n", status: "paused", phase: "execute", phase_index: 1, phase_count: 2, version: 12, waiting_for: null, reason: null, stale: false, tasks: { total: 0, completed: 0, failed: 0 }, progress_at: "2026-02-02T00:00:00Z", supervisor: null } as const;
   expect(freshened(WHOLE, row)).toMatchObject({ status: "paused", phase: "execute", version: 12, status_changed_at: "2026-02-02T00:00:00Z", deliverables: WHOLE.deliverables });
   expect(freshened(WHOLE, { ...row, version: 11 })).toBe(WHOLE);
-});
-
-test("a task that the gate names and nobody has made is missing too", () => {
-  const gate = { required_deliverables: null, required_tasks: { named: ["look", "mend"] }, validator: null, auto_advance: true };
-  expect(conditionsOf(WHOLE, fold(EVENTS), gate).filter((one) => one.kind.startsWith("task")).map((one) => [one.name, one.state])).toEqual([["2 by name", "missing"], ["look", "met"], ["mend", "missing"]]);
 });

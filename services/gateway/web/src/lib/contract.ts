@@ -1,7 +1,7 @@
 /** What the page of a contract needs beside the API's answers: its tasks and questions at a moment of its log, what waits
  * for a person, and which moves there are. Pure. */
 
-import type { Condition, ContractStatus, NeedItem, Row } from "./shapes";
+import type { ContractStatus, NeedItem, Row } from "./shapes";
 import { eventName, type LogEvent } from "./timeline";
 
 export interface Whole {
@@ -81,7 +81,7 @@ export function fold(events: readonly LogEvent[]): Log {
     const task = tasks.get(text(event, "task_id") ?? "");
     const question = questions.get(text(event, "question_id") ?? "");
     if (name === "ContractCreated") {
-      phase = gateOf(events, "")?.name ?? "";
+      phase = firstPhase(event);
       entered.set(phase, at);
     } else if (name === "PhaseChanged") {
       left.set(phase, at);
@@ -108,18 +108,11 @@ export function fold(events: readonly LogEvent[]): Log {
   return { tasks: [...tasks.values()], questions: [...questions.values()], messages, evidence, entered, left };
 }
 
-export interface PhaseGate {
-  readonly name: string;
-  readonly gate: { readonly required_deliverables: readonly string[] | null; readonly required_tasks: unknown; readonly validator: string | null; readonly auto_advance: boolean };
-}
-
-/** A phase as the contract was made with; without a name the first one. */
-export function gateOf(events: readonly LogEvent[], phase: string): PhaseGate | null {
-  const made = events[0]?.data["phases"];
-  if (!Array.isArray(made)) return null;
-  const found = made.map((one: unknown) => (typeof one === "string" ? { name: one } : (one as Partial<PhaseGate>))).find((one) => phase === "" || one.name === phase);
-  if (found === undefined) return null;
-  return { name: found.name ?? "", gate: { required_deliverables: null, required_tasks: "all_complete", validator: null, auto_advance: true, ...found.gate } };
+/** The name of the phase that the contract was made in. */
+function firstPhase(created: LogEvent): string {
+  const made = created.data["phases"];
+  const first: unknown = Array.isArray(made) ? made[0] : null;
+  return typeof first === "string" ? first : String((first as { name?: string } | null)?.name ?? "");
 }
 
 /** The version that an address means: `?v=29`, or the last one at `?at=` a time; null: now. */
@@ -134,57 +127,6 @@ export function versionOf(query: URLSearchParams, events: readonly LogEvent[]): 
 }
 
 export const nextPhase = (of: Pick<Whole, "phase" | "phases">): string | null => of.phases[of.phases.indexOf(of.phase) + 1] ?? null;
-
-/** The gate of the current phase from what the API tells of the contract, where `/phase-readiness` has no conditions. */
-export function conditionsOf(of: Whole, log: Log, gate: PhaseGate["gate"] | null): readonly Condition[] {
-  const found: Condition[] = [];
-  const needed = gate?.required_deliverables ?? null;
-  const path = `/contracts/${encodeURIComponent(of.id)}`;
-  const entered = log.entered.get(of.phase) ?? of.created_at;
-  for (const one of of.deliverables.filter((each) => each.phase === of.phase)) {
-    const optional = needed !== null && !needed.includes(one.id);
-    const act = { method: "POST", path: `${path}/deliverables/${encodeURIComponent(one.id)}/complete`, body: { phase: of.phase } };
-    const state = one.completed ? "met" : optional ? "not_required" : "missing";
-    found.push({ kind: "deliverable", id: one.id, name: one.id, state, since: one.completed_at ?? entered, evidence: log.evidence.get(`${of.phase} ${one.id}`) || null, who: { kind: "agent", role: "supervisor, after its tasks" }, act });
-  }
-  const own = counting(log.tasks.filter((task) => task.phase === of.phase));
-  const rule = taskRule(gate?.required_tasks ?? "all_complete", own);
-  if (rule !== null) found.push({ kind: "tasks", id: null, name: rule.words, state: rule.met ? "met" : "missing", since: null, who: null });
-  for (const task of own) {
-    found.push({ kind: "task", id: task.id, name: task.name, state: task.status === "completed" ? "met" : rule === null ? "not_required" : "missing", since: task.updated_at, evidence: task.result, who: { kind: "agent", role: task.status === "running" || task.status === "claimed" ? `${task.role ?? "an agent"}, ${task.status}` : task.status === "failed" ? `${task.role ?? "an agent"}, it failed` : null } });
-  }
-  for (const name of namedOf(gate?.required_tasks).filter((each) => !own.some((task) => task.name === each))) found.push({ kind: "task", id: null, name, state: "missing", since: entered, who: { kind: "agent", role: "nobody has made it yet" } });
-  const validator = gate?.validator ?? null;
-  found.push({ kind: "validator", id: validator, name: validator === null ? "Validator" : `Validator ${validator}`, state: validator === null ? "not_required" : "unknown", since: null, who: validator === null ? null : { kind: "service", role: "completion_detector" }, act: validator === null ? null : { method: "POST", path: `${path}/check-completion`, body: null } });
-  found.push({ kind: "switch", id: "auto_complete", name: "Goes on by itself", state: of.auto_complete_enabled ? "met" : "missing", since: null, who: { kind: "person" }, act: { method: "PUT", path: `${path}/auto-complete`, body: { enabled: true } } });
-  const next = nextPhase(of);
-  if (of.phase_guard && next !== null) {
-    const waits = of.waiting_for === "phase_confirmation";
-    found.push({ kind: "guard", id: null, name: "Phase guard", state: waits ? "missing" : "unknown", since: waits ? of.status_changed_at : null, who: { kind: "person" }, act: waits ? { method: "POST", path: `${path}/phase`, body: { phase: next, confirmed: true } } : null });
-  }
-  return found;
-}
-
-const namedOf = (rule: unknown): readonly string[] => (typeof rule === "object" && rule !== null && "named" in rule && Array.isArray(rule.named) ? rule.named.map(String) : []);
-
-/** Without failed ones that a later task of the same name replaces (decision 0010). */
-function counting(tasks: readonly Task[]): readonly Task[] {
-  return tasks.filter((task, index) => task.status !== "failed" || index === tasks.findLastIndex((other) => other.name === task.name));
-}
-
-function taskRule(rule: unknown, own: readonly Task[]): { readonly words: string; readonly met: boolean } | null {
-  const done = own.filter((task) => task.status === "completed");
-  if (rule === "none") return null;
-  if (rule === "all_complete") return own.length === 0 ? null : { words: "all must be complete", met: done.length === own.length };
-  const { min_complete: wanted } = rule as { min_complete?: number };
-  const named = namedOf(rule);
-  if (wanted !== undefined) return { words: `${wanted} must be complete`, met: done.length >= wanted };
-  if (named.length > 0) {
-    const open = named.filter((name) => !done.some((task) => task.name === name));
-    return { words: `${named.length} by name`, met: open.length === 0 };
-  }
-  return null;
-}
 
 /** What of this contract waits for a person. `known`: the lines of *needs you*, which tell more. */
 export function needsOf(of: Whole, questions: readonly Question[], known: readonly NeedItem[] | null): readonly NeedItem[] {
