@@ -24,6 +24,7 @@ from makima_schemas.codec import Event
 from makima_schemas.envelope import EventMeta
 from makima_supervisor_heartbeat import app as heartbeats
 from nats.aio.client import Client
+from websockets.asyncio.client import ClientConnection
 
 from tests.plain_http import plain_client
 
@@ -138,3 +139,9 @@ async def position(http: httpx.AsyncClient, contract: str, action: str, **member
     answer = await http.post(f"/contracts/{contract}/{action}", json=members)
     assert answer.status_code in {200, 201}, answer.text
     return int(answer.headers["Makima-Position"])
+
+
+async def until_closed(connection: ClientConnection) -> None:
+    """Receives what comes until the server closes the connection: raises `ConnectionClosed`. Ticks may come before."""
+    while True:
+        await connection.recv()

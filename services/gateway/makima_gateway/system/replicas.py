@@ -75,6 +75,7 @@ class Replicas:
         """
         if self._round is None or self._round.done():
             self._round = asyncio.create_task(self._ask(), name="status round")
+            self._round.add_done_callback(_retrieve)
         return await asyncio.shield(self._round)
 
     async def _ask(self) -> list[SeenReplica]:
@@ -115,3 +116,9 @@ class Replicas:
         if answer.replica in self._heard or len(self._heard) < MAX_REPLICAS:
             self._heard[answer.replica] = (monotonic(), answer)
             self._answered.add(answer.replica)
+
+
+def _retrieve(done: asyncio.Task[list[SeenReplica]]) -> None:
+    """Whoever asked may be gone, as at a stop: then an error of the round is nobody's, and no traceback."""
+    if not done.cancelled():
+        done.exception()

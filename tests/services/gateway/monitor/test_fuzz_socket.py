@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.services.gateway.harness import Gateways, created, position
+from tests.services.gateway.harness import Gateways, created, position, until_closed
 from tests.services.gateway.monitor.monitor_client import Socket, watching
 from tests.services.gateway.samples import samples
 
@@ -97,7 +97,7 @@ async def test_a_message_above_the_limit_ends_only_that_connection(
             await client.next()
             await connection.send("x" * (MAX_SOCKET_MESSAGE + 1))
             with pytest.raises(ConnectionClosed) as closed:
-                await connection.recv()
+                await until_closed(connection)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1009, "message too big"
         last = await position(http, contract, "start")

@@ -14,7 +14,7 @@ from nats.aio.client import Client
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.services.gateway.harness import Gateways, act, created, position, running
+from tests.services.gateway.harness import Gateways, act, created, position, running, until_closed
 from tests.services.gateway.monitor.monitor_client import Socket, has_applied, watching
 from tests.services.gateway.read_model.random_logs import BEGIN
 
@@ -196,7 +196,7 @@ async def test_sockets_are_closed_with_a_handshake_when_the_gateway_stops(
         connection = await connect(gateways.sockets[0])
         await Socket(connection).next()
     with pytest.raises(ConnectionClosed) as closed:
-        await connection.recv()
+        await until_closed(connection)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1001
     assert closed.value.rcvd_then_sent
