@@ -57,20 +57,21 @@ async def test_after_a_cut_it_goes_on_where_it_was(connection: Connection, contr
     proxy = Proxy(int(connection.url.rsplit(":", 1)[1]))
     async with await proxy.serve():
         seen: list[tuple[object, object]] = []
-        async with aclosing(monitor(Connection(url=f"http://127.0.0.1:{proxy.port}", token=ADMIN))) as events:
+        there = Connection(url=f"http://127.0.0.1:{proxy.port}", token=ADMIN)
+        async with aclosing(monitor(there, since=0)) as events:
             assert (await anext(events))["type"] == "hello"
             await contracts.act(made.id, "start")
-            seen.append(_status(await anext(events)))
+            seen += [_status(await anext(events)) for _ in range(2)]
             proxy.cut()
             await contracts.act(made.id, "pause")
             await contracts.act(made.id, "resume")
             async for event in events:
                 if event["type"] != "hello":
                     seen.append(_status(event))
-                if len(seen) == 3:
+                if len(seen) == 4:
                     break
         proxy.cut()
-    assert seen == [("active", 2), ("paused", 3), ("active", 4)]
+    assert seen == [("created", 1), ("active", 2), ("paused", 3), ("active", 4)]
 
 
 def _status(event: MonitorEvent) -> tuple[object, object]:
@@ -99,6 +100,20 @@ async def telling(*connections: Sequence[Said]) -> AsyncGenerator[tuple[Connecti
 
 HELLO: Said = {"type": "hello", "epoch": "e1", "position": 7}
 RESET: Said = {"type": "reset", "reason": "another epoch", "epoch": "e2", "position": 3}
+
+
+async def test_ticks_come_only_to_who_asks_for_them() -> None:
+    tick: Said = {"type": "Tick", "position": 9, "lag_ms": 120}
+    event: Said = {"type": "x", "position": 8, "contract_id": "c"}
+    for ticks, expected in ((False, [HELLO, event]), (True, [HELLO, tick, event])):
+        async with telling([HELLO, tick, event]) as (connection, asked):
+            async with aclosing(monitor(connection, ticks=ticks)) as events:
+                assert [await anext(events) for _ in expected] == expected
+                going_on = asyncio.ensure_future(anext(events))
+                await eventually(lambda asked=asked: len(asked) > 1)
+                going_on.cancel()
+                await asyncio.wait([going_on])
+            assert asked[1]["since"] == 8, "a tick is no place in the log"
 
 
 async def test_a_cut_after_a_reset_goes_on_from_where_the_reset_was() -> None:

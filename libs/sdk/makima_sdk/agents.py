@@ -41,6 +41,8 @@ class AgentRecord:
     connection_id: str | None = None
     daemon_id: str | None = None
     since: datetime | None = None
+    last_heartbeat_at: datetime | None = None
+    activity: str | None = None  # what it said that it does
     evidence: Mapping[str, object] | None = None  # of the verdict that gave it its status
     beats: Beats | None = None  # if they were asked for, of a server that knows them
 

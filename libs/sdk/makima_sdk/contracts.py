@@ -119,9 +119,12 @@ class Contracts:
         route = path("contracts", contract_id, "deliverables", deliverable_id, "complete")
         return read(Contract, (await self._http.send("POST", route, body)).body)
 
-    async def tasks(self, contract_id: str) -> tuple[Task, ...]:
-        """Return all tasks of the contract, oldest first; fetches 500 at a time."""
-        return tuple([task async for task in self._items(Task, path("contracts", contract_id, "tasks"))])
+    async def tasks(self, contract_id: str, at: int | None = None) -> tuple[Task, ...]:
+        """Return all tasks of the contract, oldest first, as they were at its version `at` if it is given; fetches
+        500 at a time.
+        """
+        route = path("contracts", contract_id, "tasks")
+        return tuple([task async for task in self._items(Task, route, at)])
 
     async def create_task(
         self,
@@ -156,10 +159,10 @@ class Contracts:
             task, "complete", {"success": success, "result": result, "connection_id": connection_id}
         )
 
-    async def questions(self, contract_id: str) -> tuple[Question, ...]:
-        """Return all questions of the contract, oldest first; fetches 500 at a time."""
+    async def questions(self, contract_id: str, at: int | None = None) -> tuple[Question, ...]:
+        """Return all questions of the contract, oldest first, as `tasks` does."""
         route = path("contracts", contract_id, "questions")
-        return tuple([question async for question in self._items(Question, route)])
+        return tuple([question async for question in self._items(Question, route, at)])
 
     async def ask(
         self,
@@ -185,8 +188,10 @@ class Contracts:
         route = path("contracts", task.contract_id, "tasks", task.id, action)
         return read(Task, (await self._http.send("POST", route, given)).body)
 
-    async def _items(self, model: type[T], route: str) -> AsyncIterator[T]:
+    async def _items(self, model: type[T], route: str, at: int | None) -> AsyncIterator[T]:
         parameters: dict[str, str | int | bool] = {"limit": 500}
+        if at is not None:
+            parameters["at"] = at
         while True:
             answer = await self._http.send("GET", route, query=parameters)
             page = read(Page[model], answer.body)

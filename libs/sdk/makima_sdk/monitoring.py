@@ -20,7 +20,7 @@ MAX_RECONNECT_DELAY_SECONDS: Final = 5.0
 # How long the server may take to say goodbye. In a replay its answer stands behind messages that nobody reads.
 CLOSE_SECONDS: Final = 0.5
 UNPROCESSABLE: Final = 422
-TICK: Final = "Tick"  # that the connection lives, each second, for browsers: here the socket's pings say it
+TICK: Final = "Tick"  # each second: the connection lives, and how far behind the log it is
 
 MonitorEvent = Mapping[str, object]
 
@@ -68,6 +68,7 @@ async def monitor(
     epoch: str | None = None,
     patience: float = 30.0,
     first_patience: float | None = None,
+    ticks: bool = False,
 ) -> AsyncGenerator[MonitorEvent, None]:
     """Yield the messages of `WS /contracts/monitor` as they arrive: `hello` first, then events in log order.
 
@@ -77,7 +78,8 @@ async def monitor(
     was not possible.
 
     Raises `UnreachableError` if no connection is made for `patience` seconds (`first_patience`, if given, for
-    the first connection). Raises `ProblemError` if the server refuses the connection (at once for a 4xx
+    the first connection). With `ticks` also the server's `Tick` of each second, which tells how far behind the log
+    this connection is; it is in no order and is not told again. Raises `ProblemError` if the server refuses the connection (at once for a 4xx
     status, after `patience` for a 5xx status), or if it refuses the filter: continuing without it would
     deliver all events. Raises `ConnectionSettingsError` as `Http` does.
     """
@@ -95,8 +97,11 @@ async def monitor(
                 await socket.send(orjson.dumps(_request(monitor_filter, place)).decode())
                 deadline, delay = loop.time() + patience, FIRST_RECONNECT_DELAY_SECONDS
                 async for event in _events(socket):
-                    yield event
-                    place.note(event)
+                    if event.get("type") != TICK:
+                        yield event
+                        place.note(event)
+                    elif ticks:
+                        yield event
         except InvalidStatus as error:
             if error.response.status_code < 500 or loop.time() + delay > deadline:
                 raise _refused(error.response) from error
@@ -132,8 +137,7 @@ async def _events(socket: ClientConnection) -> AsyncGenerator[MonitorEvent, None
         event = cast("MonitorEvent", orjson.loads(text))
         if event.get("type") == "problem":
             raise ProblemError(UNPROCESSABLE, {**event, "detail": "the server refused the filter"})
-        if event.get("type") != TICK:
-            yield event
+        yield event
 
 
 def _connect(connection: Connection) -> connect:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from makima_cli.monitor.record import Logged, Record
+from makima_cli.monitor.record import Condition, Gate, Logged, Record
 from makima_cli.monitor.state import MonitorState
 from makima_schemas.agent import AgentStatus
 from makima_schemas.contract.model import TaskStatus
@@ -42,8 +42,20 @@ def opened(at: int | None = None) -> MonitorState:
     tasks = (Task("t2", "c1", "do it", "execute", TaskStatus.RUNNING, "builder"),)
     reasons = ({"kind": "fact", "code": "NO_DAEMON", "text": "no daemon is there", "act": "start one"},)
     agents = (AgentRecord("c1", "builder", AgentStatus.WORKING), AgentRecord("c1", "supervisor"))
-    missing = ("Task: test it",)
+    gate = Gate(
+        (
+            Condition("deliverable", "pull-request", "Pull request", "missing", waits_for="supervisor"),
+            Condition("tasks", "tasks", "all must be complete", "missing"),
+            Condition("task", "t2", "do it", "missing", NOW, waits_for="builder"),
+            Condition("task", "t3", "test it", "met", NOW, "exit code 0"),
+            Condition("switch", "auto_complete_enabled", "auto-complete", "met"),
+            Condition("guard", "guard", "your confirmation", "unknown", waits_for="you"),
+        ),
+        None,
+        "completion_detector",
+        NOW,
+    )
     state.opened = state.selected[state.pane] = "c1"
     state.inside.at = at
-    state.inside.record = Record(now, at, NOW, missing, "degraded", reasons, tasks, (), agents, log())
+    state.inside.record = Record(now, at, NOW, gate, "degraded", reasons, tasks, (), agents, log())
     return state

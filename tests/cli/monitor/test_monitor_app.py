@@ -216,7 +216,8 @@ async def test_a_copy_goes_to_the_terminal_and_an_open_contract_is_read_with_its
             await eventually(lambda: _is(state.inside.known(contract.id) is not None))
             past = state.inside.known(contract.id)
             assert past is not None
-            assert (past.contract.status, past.rows_of_tasks()) == ("created", [])
+            assert (past.contract.status, past.tasks) == ("created", ())
+            assert past.gate is not None
             await pilot.press("full_stop", "A")
             await eventually(lambda: _is("would be refused: " in state.notice))
             await pilot.press("r")

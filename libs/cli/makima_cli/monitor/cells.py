@@ -19,7 +19,8 @@ CURSOR: Final = "reverse"
 _ASCII: Final = str.maketrans(
     "▌●○↻✗■–⊘‖◐✓─│…¶⧗→↓↑□◆‹▏·▇▃¦═░├▪◂▸▁▂▄▅▆", ">*o~xX-!=%v-|~PS>v^.:<_.|.|=.+#<>_____"
 )
-_ATTRIBUTES: Final = frozenset({"bold", "dim", "reverse"})
+CHANGED: Final = "underline"
+_ATTRIBUTES: Final = frozenset({"bold", "dim", "reverse", "underline"})
 
 
 class Piece(NamedTuple):

@@ -35,19 +35,20 @@ def details(state: MonitorState, contract_id: str, width: int, height: int, now:
     bottom = [line, slider(record, inside, newest.version, width)]
     tabs = [line, tab_names(each, record, inside, width)]
     room = height - len(lines) - len(bottom) - len(tabs)
-    middle = _gate(state, each, record, width)
+    middle = _gate(state, each, record, width, now)
     if inside.at is not None:
-        middle = [
-            (Piece(fit(" As it was: nothing can be done there. '.' leads back to now.", width), NEEDS),)
-        ]
+        past = fit(" As it was: nothing can be done there. '.' leads back to now.", width)
+        middle.insert(0, (Piece(past, NEEDS),))
     middle = middle[: max(room - MIN_TAB_ROWS, 0)]
     listed = tab_rows(state, record, width, room - len(middle), now)
     return padded([*lines, *middle, *tabs, *listed, *bottom], height, width)
 
 
-def _gate(state: MonitorState, each: Contract, record: Record | None, width: int) -> list[Line]:
-    lines = gate_lines(each, record, width, whole=state.explained)
-    question = state.questions.get(each.id)
+def _gate(
+    state: MonitorState, each: Contract, record: Record | None, width: int, now: datetime
+) -> list[Line]:
+    lines = gate_lines(each, record, width, now, whole=state.explained)
+    question = state.questions.get(each.id) if state.inside.at is None else None
     if question is not None:
         choices = "   ".join(f"{number} {option}" for number, option in enumerate(question.options, 1))
         lines.insert(0, (Piece(fit(f" ? {question.question}   {choices}", width), NEEDS),))

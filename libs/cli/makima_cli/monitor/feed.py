@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import aclosing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from makima_sdk.agents import AgentRecord, Agents
@@ -83,6 +83,7 @@ class Feed:
             patience = 0.0
             state.attempts += 1
             delay = min(RECONNECT_SECONDS * state.attempts, MAX_RECONNECT_SECONDS)
+            state.retry_at = datetime.now(UTC) + timedelta(seconds=delay)
             await asyncio.sleep(delay)
 
     async def _follow(self, patience: float) -> None:
@@ -95,9 +96,11 @@ class Feed:
             epoch=state.epoch,
             patience=0.0,
             first_patience=patience,
+            ticks=True,
         )
         async with aclosing(events):
             async for event in events:
+                state.told_at = datetime.now(UTC)
                 state.fold(event)
                 if event.get("type") in ("hello", "reset"):
                     self._stale.set()

@@ -1,14 +1,16 @@
-"""Rows that keep their place while somebody reads them, and messages that wait while the screen is paused."""
+"""What a screen remembers of what it showed: places of rows, texts of cells, and messages of while it is paused."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 T = TypeVar("T")
 
 MAX_HELD: Final = 2_000
+MAX_CELLS: Final = 2_000
+CHANGED_FOR: Final = timedelta(seconds=1)
 
 
 @dataclass(slots=True)
@@ -58,3 +60,21 @@ class Places:
 
     def forget(self) -> None:
         self.of = None
+
+
+@dataclass(slots=True)
+class Cells:
+    """What each cell showed when it was drawn last, and when that changed. The latest `MAX_CELLS` are known."""
+
+    shown: dict[tuple[str, str], tuple[str, datetime | None]] = field(
+        default_factory=dict[tuple[str, str], tuple[str, datetime | None]]
+    )
+
+    def changed(self, row: str, cell: str, text: str, now: datetime) -> bool:
+        """True for a second after it showed another text."""
+        before, at = self.shown.pop((row, cell), (text, None))
+        at = at if text == before else now
+        self.shown[row, cell] = (text, at)
+        if len(self.shown) > MAX_CELLS:
+            del self.shown[next(iter(self.shown))]
+        return at is not None and now - at < CHANGED_FOR

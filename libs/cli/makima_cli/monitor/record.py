@@ -29,21 +29,35 @@ class Logged(NamedTuple):
     members: Mapping[str, object]
 
 
-class TaskThen(NamedTuple):
+class Condition(NamedTuple):
+    """What the contract needs to leave its phase, as `/phase-readiness` tells it."""
+
+    kind: str  # deliverable, tasks, task, validator, switch or guard
+    id: str
     name: str
-    phase: str
-    status: str
-    role: str
+    state: str  # met, missing, unknown or not_required
+    since: datetime | None = None
+    evidence: str = ""
+    waits_for: str = ""  # who must act: a role, or a kind of them
+
+
+class Gate(NamedTuple):
+    """The gate of a phase as it was evaluated."""
+
+    conditions: tuple[Condition, ...]
+    next_phase: str | None  # None: the last one
+    evaluated_by: str
+    evaluated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """`at`: the version that was asked for; None: now. The gate is known of now alone."""
+    """`at`: the version that was asked for; None: now. The diagnosis is known of now alone."""
 
     contract: Contract
     at: int | None = None
     read_at: datetime | None = None
-    missing: tuple[str, ...] = ()
+    gate: Gate | None = None  # None: it was refused to this caller
     verdict: str = ""
     reasons: tuple[Mapping[str, object], ...] = ()
     tasks: tuple[Task, ...] = ()
@@ -51,52 +65,8 @@ class Record:
     agents: tuple[AgentRecord, ...] = ()
     log: tuple[Logged, ...] = ()  # oldest first
 
-    def rows_of_tasks(self) -> list[TaskThen]:
-        """Those of now as the server tells them, those of then as the log does."""
-        if self.at is None:
-            return [TaskThen(each.name, each.phase, each.status, each.role or "") for each in self.tasks]
-        return _tasks_then(self.log, self.at)
-
-    def rows_of_questions(self) -> list[tuple[str, str]]:
-        """Each question, and its answer; empty: it is open."""
-        if self.at is None:
-            return [(each.question, each.answer or "") for each in self.questions]
-        questions: dict[object, tuple[str, str]] = {}
-        for event in self.log:
-            number = event.members.get("question_id")
-            if event.version > self.at:
-                break
-            if event.kind == "QuestionAsked":
-                questions[number] = (str(event.members.get("question", "")), "")
-            elif event.kind == "QuestionAnswered" and number in questions:
-                questions[number] = (questions[number][0], str(event.members.get("answer", "answered")))
-        return list(questions.values())
-
     def phase_changes(self) -> list[Logged]:
         return [each for each in self.log if each.kind == "PhaseChanged"]
-
-
-_BECOMES: Final = {
-    "TaskClaimed": "claimed",
-    "TaskStarted": "running",
-    "TaskReleased": "pending",
-    "TaskCompleted": "completed",
-    "TaskFailed": "failed",
-}
-
-
-def _tasks_then(log: tuple[Logged, ...], at: int) -> list[TaskThen]:
-    tasks: dict[object, TaskThen] = {}
-    for event in log:
-        task_id = event.members.get("task_id")
-        if event.version > at:
-            break
-        if event.kind == "TaskCreated":
-            name, phase, role = (str(event.members.get(key) or "") for key in ("name", "phase", "role"))
-            tasks[task_id] = TaskThen(name, phase, "pending", role)
-        elif event.kind in _BECOMES and task_id in tasks:
-            tasks[task_id] = tasks[task_id]._replace(status=_BECOMES[event.kind])
-    return list(tasks.values())
 
 
 @dataclass(slots=True)

@@ -11,12 +11,13 @@ from makima_sdk.models import Contract, read
 from makima_sdk.paths import path
 from makima_sdk.problems import ProblemError
 
-from makima_cli.monitor.record import MAX_LOG, Logged, Record
+from makima_cli.monitor.record import MAX_LOG, Condition, Gate, Logged, Record
 from makima_cli.monitor.state import MonitorState
 
 REREAD_SECONDS: Final = 3.0
 EVENTS_PER_PAGE: Final = 500
 REFUSED: Final = frozenset({403, 404})
+_KINDS_OF_WHO: Final = {"person": "you", "agent": "an agent", "service": "a service"}
 
 
 class RecordReader:
@@ -56,27 +57,25 @@ class RecordReader:
         contract = read(Contract, (await self._http.send("GET", where, query=then)).body)
         team = read(TeamOfAgents, (await self._http.send("GET", f"{where}/agents", query=then)).body)
         log = await self._log(contract, max(known.version, contract.version))
-        now = datetime.now(UTC)
-        if at is not None:
-            return Record(contract, at, now, agents=team.agents, log=log)
-        readiness, health = await self._may(f"{where}/phase-readiness"), await self._may(f"{where}/health")
+        readiness = await self._may(f"{where}/phase-readiness", then)
+        health: Mapping[str, object] = await self._may(f"{where}/health") if at is None else {}
         return Record(
             contract,
-            None,
-            now,
-            tuple(cast("Sequence[str]", readiness.get("missing") or ())),
+            at,
+            datetime.now(UTC),
+            _gate(readiness) if readiness else None,
             str(health.get("verdict") or ""),
             tuple(cast("Sequence[Mapping[str, object]]", health.get("reasons") or ())),
-            await Contracts(self._http).tasks(known.id),
-            await Contracts(self._http).questions(known.id),
+            await Contracts(self._http).tasks(known.id, at),
+            await Contracts(self._http).questions(known.id, at),
             team.agents,
             log,
         )
 
-    async def _may(self, where: str) -> Mapping[str, object]:
+    async def _may(self, where: str, query: Query | None = None) -> Mapping[str, object]:
         """What is there; empty if it is refused to this caller."""
         try:
-            return (await self._http.send("GET", where)).body
+            return (await self._http.send("GET", where, query=query)).body
         except ProblemError as error:
             if error.status not in REFUSED:
                 raise
@@ -98,6 +97,31 @@ class RecordReader:
                 break
             after = found[-1].version
         return tuple(log[-MAX_LOG:])
+
+
+def _gate(readiness: Mapping[str, object]) -> Gate:
+    conditions = cast("Sequence[Mapping[str, object]]", readiness["conditions"])
+    next_phase = readiness["next_phase"]
+    return Gate(
+        tuple(_condition(each) for each in conditions),
+        None if next_phase is None else str(next_phase),
+        str(readiness["evaluated_by"]),
+        datetime.fromisoformat(str(readiness["evaluated_at"])),
+    )
+
+
+def _condition(each: Mapping[str, object]) -> Condition:
+    who = cast("Mapping[str, object]", each.get("who") or {})
+    since = each.get("since")
+    return Condition(
+        str(each["kind"]),
+        str(each["id"]),
+        str(each["name"]),
+        str(each["state"]),
+        datetime.fromisoformat(str(since)) if since else None,
+        str(each.get("evidence") or ""),
+        str(who.get("role") or _KINDS_OF_WHO.get(str(who.get("kind")), "")),
+    )
 
 
 def _logged(event: Mapping[str, object]) -> Logged:

@@ -11,7 +11,7 @@ from makima_sdk.models import Contract
 from makima_cli.durations import age
 from makima_cli.event_summary import summary
 from makima_cli.monitor.beats import SHOWN, strip
-from makima_cli.monitor.cells import ALIVE, CURSOR, DEAD, DIM, NEEDS, RESTARTING, Line, Piece, fit
+from makima_cli.monitor.cells import ALIVE, CHANGED, CURSOR, DEAD, DIM, NEEDS, RESTARTING, Line, Piece, fit
 from makima_cli.monitor.model import Need
 from makima_cli.monitor.screen import WIDE
 from makima_cli.monitor.state import Event, MonitorState
@@ -62,12 +62,18 @@ def since(moment: datetime | None, now: datetime) -> str:
     return "–" if moment is None else age((now - moment).total_seconds())
 
 
-def row(word: str, text: str, *, chosen: bool) -> Line:
+def row(word: str, *pieces: Piece, chosen: bool) -> Line:
     """`▌` and reverse video are the cursor: never colour alone."""
     sign, style = SIGNS[word]
     if chosen:
-        return (Piece(f"▌{sign}{text}", CURSOR),)
-    return (Piece(" "), Piece(sign, style), Piece(text))
+        reverse = (Piece(piece.text, f"{CURSOR} {piece.style}".strip()) for piece in pieces)
+        return (Piece(f"▌{sign}", CURSOR), *reverse)
+    return (Piece(" "), Piece(sign, style), *pieces)
+
+
+def _cell(state: MonitorState, key: str, name: str, text: str, now: datetime) -> Piece:
+    """Underlined for a second after it changed."""
+    return Piece(text, CHANGED if state.cells.changed(key, name, text, now) else "")
 
 
 def need(state: MonitorState, each: Need, width: int, now: datetime, *, chosen: bool) -> Line:
@@ -78,7 +84,7 @@ def need(state: MonitorState, each: Need, width: int, now: datetime, *, chosen: 
         f" {kind}{fit(state.name(each.contract_id), name)} {fit(each.text, room - name)} "
         f"{since(each.since, now):>4}"
     )
-    return row(each.kind, text, chosen=chosen)
+    return row(each.kind, Piece(text), chosen=chosen)
 
 
 def contracts_head(width: int) -> Line:
@@ -94,11 +100,18 @@ def contract(state: MonitorState, each: Contract, width: int, now: datetime, *, 
     place = f"{each.phase} {names.index(each.phase) + 1}/{len(names)}" if each.phase in names else each.phase
     tasks = f"{each.tasks.completed}/{each.tasks.total}" if each.tasks.total else "–"
     waits = f"  {fit(waits_for(each), _waits(width))}" if width >= WIDE else ""
-    text = (
-        f"{mark}{word:<10} {fit(each.name, _name(width))} {fit(place, 13)} {fit(tasks, 5, right=True)}{waits} "
-        f"{since(state.heard.get(each.id), now):>5} {since(state.moved(each), now):>5}"
+    return row(
+        word,
+        Piece(mark),
+        _cell(state, each.id, "status", f"{word:<10}", now),
+        Piece(f" {fit(each.name, _name(width))} "),
+        _cell(state, each.id, "phase", fit(place, 13), now),
+        Piece(" "),
+        _cell(state, each.id, "tasks", fit(tasks, 5, right=True), now),
+        _cell(state, each.id, "waits", waits, now),
+        Piece(f" {since(state.heard.get(each.id), now):>5} {since(state.moved(each), now):>5}"),
+        chosen=chosen,
     )
-    return row(word, text, chosen=chosen)
 
 
 def waits_for(each: Contract) -> str:
@@ -125,23 +138,25 @@ def waits_for(each: Contract) -> str:
 def agents_head(state: MonitorState, width: int) -> Line:
     beats = f" {'LAST 20 BEATS':<{SHOWN}}" if _has_beats(state, width) else ""
     state_width, name = _agent_cells(state, width)
-    return (Piece(f"   {'STATE':<{state_width}} {fit('AGENT', name)}{beats} DUE IN MOVED", "bold"),)
+    return (Piece(f"   {'STATE':<{state_width}} {fit('AGENT', name)}{beats} HEARD MOVED", "bold"),)
 
 
 def agent(state: MonitorState, each: AgentRecord, width: int, now: datetime, *, chosen: bool) -> Line:
-    """`DUE IN`: when it is declared dead unless it is heard."""
     word = agent_word(each)
     stuck = f"⧗ stuck {since(each.progress_at, now)}" if each.stuck else ""
-    due = "–" if each.ready_until is None else age((each.ready_until - now).total_seconds())
+    heard = since(state.heard_of(each), now)
     name = f"{each.role} {state.name(each.contract_id)}"
     label = f"{word} {stuck}" if stuck else word
     state_width, room = _agent_cells(state, width)
     beats = f" {strip(each.beats)}" if _has_beats(state, width) else ""
-    text = (
-        f" {fit(label, state_width)} {fit(name, room)}{beats} {due:>6} "
-        f"{since(each.progress_at or each.since, now):>5}"
+    moved = since(each.progress_at or each.since, now)
+    return row(
+        word,
+        Piece(" "),
+        _cell(state, agent_key(each), "state", fit(label, state_width), now),
+        Piece(f" {fit(name, room)}{beats} {heard:>5} {moved:>5}"),
+        chosen=chosen,
     )
-    return row(word, text, chosen=chosen)
 
 
 def _has_beats(state: MonitorState, width: int) -> bool:
@@ -156,8 +171,8 @@ def _any_beats(state: MonitorState) -> bool:
 def _agent_cells(state: MonitorState, width: int) -> tuple[int, int]:
     """Cells of the state, and of the agent's name."""
     beats = SHOWN + 1 if _has_beats(state, width) else 0
-    state_width = 24 if width - 41 - beats >= MIN_NAME else 22
-    return state_width, width - 17 - state_width - beats
+    state_width = 24 if width - 40 - beats >= MIN_NAME else 22
+    return state_width, width - 16 - state_width - beats
 
 
 def event_key(each: Event) -> str:

@@ -7,13 +7,15 @@ from typing import Final, TypeVar, cast
 
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
-from makima_cli.monitor.holding import Held, Places
+from makima_cli.monitor.holding import Cells, Held, Places
 from makima_cli.monitor.model import ORDERS, Link, Pane, Prompt
 from makima_cli.monitor.record import Inside
 from makima_cli.monitor.wanted import Wanted
 
 WIDE: Final = 110  # columns from which agents and events stand side by side under the contracts
 WIDEST: Final = 160  # columns from which the contract under the cursor stands at the right
+SILENCE_SECONDS: Final = 3.0  # the server says something each second
+BEHIND_SECONDS: Final = 2.0
 T = TypeVar("T")
 
 
@@ -42,9 +44,13 @@ class Screen:
     )
     places: dict[Pane, Places] = field(default_factory=lambda: {pane: Places() for pane in ORDERS})
     held: Held = field(default_factory=Held)
+    cells: Cells = field(default_factory=Cells)
     reread: bool = False  # everything is to be read again
     attempts: int = 0  # to connect again, since the connection was lost
     lost_at: datetime | None = None
+    retry_at: datetime | None = None  # when the next attempt begins
+    told_at: datetime | None = None  # when the server last said anything
+    lag: float = 0.0  # seconds that the server was behind the log, as it said last
     system: Mapping[str, object] | None = None  # what `GET /system` tells
     system_refused: str = ""
     series: Mapping[str, object] | None = None  # of the last hour, of a server that tells it
@@ -67,6 +73,13 @@ class Screen:
         """The connection is lost: what is shown is as old as this."""
         self.lost_at = self.lost_at or now
         self.link = Link.RECONNECTING
+
+    def behind(self, now: datetime) -> float | None:
+        """For how many seconds what is shown may be old; None: a server that does not tell it."""
+        if self.told_at is None:
+            return None
+        silence = (now - self.told_at).total_seconds()
+        return self.lag + (silence if silence > SILENCE_SECONDS else 0.0)
 
     def shown_at(self, now: datetime) -> datetime:
         """The time to which ages count: they stop while nothing comes."""

@@ -12,6 +12,7 @@ from typing import Final
 
 from makima_schemas.agent import AgentStatus
 from makima_schemas.contract.model import ContractStatus
+from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from makima_sdk.agents import AgentRecord
 from makima_sdk.models import Contract, Question
 
@@ -26,7 +27,7 @@ from makima_cli.monitor.model import (
     latest_activity,
     next_phase,
 )
-from makima_cli.monitor.screen import Screen
+from makima_cli.monitor.screen import BEHIND_SECONDS, Screen
 from makima_cli.monitor.wanted import Wanted
 
 MAX_CONTRACTS: Final = 10_000
@@ -51,6 +52,7 @@ class MonitorState(Screen):
     agents: dict[AgentKey, AgentRecord] = field(default_factory=dict[AgentKey, AgentRecord])
     questions: dict[str, Question] = field(default_factory=dict[str, Question])  # the oldest open one
     heard: dict[str, datetime] = field(default_factory=dict[str, datetime])  # of a contract's senders
+    agents_heard: dict[AgentKey, datetime] = field(default_factory=dict[AgentKey, datetime])
     events: deque[Event] = field(default_factory=lambda: deque[Event](maxlen=MAX_EVENTS))
     unread: dict[str, None] = field(default_factory=dict[str, None])  # contracts to read again, in order
     position: int | None = None
@@ -88,8 +90,12 @@ class MonitorState(Screen):
                 self._begin_again(epoch, position)
             case {"type": "lagging"}:
                 self.link = Link.BEHIND
+            case {"type": "Tick", "lag_ms": int(lag)}:
+                self.lag = lag / 1000
+                self.link = Link.BEHIND if self.lag > BEHIND_SECONDS else Link.LIVE
             case {"type": "Heartbeat", "contract_id": str(contract_id), "timestamp": str(at)}:
-                self._note_heartbeat(contract_id, datetime.fromisoformat(at))
+                role = str(event.get("role") or SUPERVISOR_ROLE)
+                self._note_heartbeat((contract_id, role), datetime.fromisoformat(at))
             case {"position": int(position), "contract_id": str(contract_id), "timestamp": str(at)}:
                 if self.position is None or position > self.position:
                     self.position, self.link = position, Link.LIVE
@@ -123,6 +129,7 @@ class MonitorState(Screen):
     def put_agents(self, agents: Iterable[AgentRecord]) -> None:
         """Take all agents in, as they were read."""
         self.agents = dict([((each.contract_id, each.role), each) for each in agents][:MAX_SHOWN_AGENTS])
+        self.agents_heard = {key: at for key, at in self.agents_heard.items() if key in self.agents}
 
     def put_question(self, contract_id: str, question: Question | None) -> None:
         """The oldest open question of a contract; None: it has none."""
@@ -136,6 +143,13 @@ class MonitorState(Screen):
 
     def moved(self, contract: Contract) -> datetime:
         return contract.last_activity_at or contract.created_at
+
+    def heard_of(self, agent: AgentRecord) -> datetime | None:
+        """Its last heartbeat: as it was read, or as it was told since. None: it is not there, or was never heard."""
+        if agent.status_now is AgentStatus.OFFLINE:
+            return None
+        told = self.agents_heard.get((agent.contract_id, agent.role))
+        return max(filter(None, (agent.last_heartbeat_at, told)), default=None)
 
     def needs(self) -> list[Need]:
         """What waits for a person, oldest first."""
@@ -252,19 +266,24 @@ class MonitorState(Screen):
             made = known or AgentRecord(*key)
             self.agents[key] = replace(made, agent_status=status, since=at, stuck=False)
 
-    def _note_heartbeat(self, contract_id: str, at: datetime) -> None:
+    def _note_heartbeat(self, key: AgentKey, at: datetime) -> None:
+        contract_id = key[0]
         if contract_id in self.contracts:
             self.heard[contract_id] = max(at, self.heard.get(contract_id, at))
+        if key in self.agents:
+            self.agents_heard[key] = max(at, self.agents_heard.get(key, at))
 
     def _forget(self, contract_id: str) -> None:
         for known in (self.contracts, self.questions, self.heard, self._changed_at, self.unread):
             known.pop(contract_id, None)
         self.marked.pop(contract_id, None)
         self.agents = {key: each for key, each in self.agents.items() if key[0] != contract_id}
+        self.agents_heard = {key: at for key, at in self.agents_heard.items() if key[0] != contract_id}
 
     def _begin_again(self, epoch: str, position: int) -> None:
         """The log is another one: what was known is read again; filters and selection stay."""
         self.epoch, self.position, self.link = epoch, position, Link.LIVE
         for known in (self.contracts, self.agents, self.questions, self.heard, self._changed_at, self.unread):
             known.clear()
+        self.agents_heard.clear()
         self._deleted.clear()

@@ -19,8 +19,8 @@ def tab_names(contract: Contract, record: Record | None, inside: Inside, width: 
     if record is not None:
         counts |= {
             Tab.EVENTS: contract.version,
-            Tab.TASKS: len(record.rows_of_tasks()),
-            Tab.QUESTIONS: len(record.rows_of_questions()),
+            Tab.TASKS: len(record.tasks),
+            Tab.QUESTIONS: len(record.questions),
             Tab.AGENTS: len(record.agents),
         }
     names = [(tab, f"{tab.value} {tab.name.title()} {counts.get(tab, '')}".rstrip()) for tab in Tab]
@@ -71,8 +71,8 @@ def tab_texts(record: Record, tab: Tab) -> list[str]:
         case Tab.TASKS:
             return [
                 f"{_TASK_SIGNS.get(each.status, '○')} {fit(each.name, 34)} {fit(each.phase, 12)} "
-                f"{each.status:<10} {each.role}"
-                for each in record.rows_of_tasks()
+                f"{each.status:<10} {each.role or ''}"
+                for each in record.tasks
             ]
         case Tab.DELIVERABLES:
             return [
@@ -81,7 +81,8 @@ def tab_texts(record: Record, tab: Tab) -> list[str]:
             ]
         case Tab.QUESTIONS:
             return [
-                f"{'✓' if answer else '?'} {text}   {answer}" for text, answer in record.rows_of_questions()
+                f"{'?' if each.status == 'open' else '✓'} {each.question}   {each.answer or ''}"
+                for each in record.questions
             ]
         case Tab.AGENTS:
             return []

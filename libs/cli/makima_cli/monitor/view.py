@@ -8,6 +8,7 @@ from typing import Final
 from makima_schemas.agent import AgentStatus
 from makima_schemas.contract.model import ContractStatus
 from makima_sdk.models import ENDED
+from rich.cells import cell_len
 
 from makima_cli.monitor import rows
 from makima_cli.monitor.cells import (
@@ -26,26 +27,27 @@ from makima_cli.monitor.cells import (
 from makima_cli.monitor.details import details
 from makima_cli.monitor.keys_line import HELP, keys_line
 from makima_cli.monitor.model import ORDERS, Link, Need, Pane
-from makima_cli.monitor.screen import WIDE, WIDEST
+from makima_cli.monitor.screen import BEHIND_SECONDS, WIDE, WIDEST
 from makima_cli.monitor.state import MonitorState
 from makima_cli.monitor.system_pane import system_lines
 from makima_cli.monitor.vital_signs import vital_signs
 
 MIN_SCREEN: Final = (60, 12)  # below this, one line
 FULL_SCREEN: Final = (80, 24)  # below this, what needs you and contracts only
+MIN_FILTER: Final = 8  # columns
 MOST_NEEDS: Final = 3
 MOST_NEEDS_WIDE: Final = 5
 
 
 def draw(state: MonitorState, width: int, height: int, now: datetime) -> list[Line]:
     """The whole screen."""
-    needs, now = state.needs(), state.shown_at(now)
+    needs, real, now = state.needs(), now, state.shown_at(now)
     if width < MIN_SCREEN[0] or height < MIN_SCREEN[1]:
         word = "paused" if state.held.since else state.link
         text = f" {_headline(state, needs, width)}".replace("   ", " · ") + f" · {word}"
         return padded([(Piece(fit(text, width)),)], height, width)
     top = [
-        between(f"makima   {_headline(state, needs, width)}", freshness(state, width), width, HEAD),
+        between(f"makima   {_headline(state, needs, width)}", freshness(state, width, real), width, HEAD),
         _panes(state, width),
     ]
     bottom = [rule(width), keys_line(state, width)]
@@ -152,17 +154,25 @@ def _counts(state: MonitorState) -> tuple[str, str]:
     return agents, f"{active} contracts active   {stale} stale"
 
 
-def freshness(state: MonitorState, width: int) -> str:
+def freshness(state: MonitorState, width: int, now: datetime) -> str:
     """How fresh the screen is."""
+    behind = state.behind(now)
     if state.held.since is not None:
         return f"‖ paused, {state.held.count} held"
     match state.link:
         case Link.LIVE | Link.BEHIND:
-            sign = "●" if state.link is Link.LIVE else "◆"
-            return f"{sign} {state.link}  {'position ' if width >= WIDE else ''}{state.position}"
+            if state.link is Link.BEHIND or (behind or 0.0) > BEHIND_SECONDS:
+                return f"◆ behind{'' if behind is None else f' {behind:.1f}s'}"
+            position = f"● live  {'position ' if width >= WIDE else ''}{state.position}"
+            return (
+                position
+                if behind is None
+                else f"{position}  {behind:.1f}s{' behind' if width >= WIDE else ''}"
+            )
         case Link.RECONNECTING if state.lost_at:
             lost = f", lost {state.lost_at:%H:%M:%S}" if width >= WIDE else ""
-            return f"□ reconnecting ({state.attempts}){lost}"
+            wait = max(0, round((state.retry_at - now).total_seconds())) if state.retry_at else 0
+            return f"□ reconnecting ({state.attempts}){f' in {wait}s' if wait else ''}{lost}"
         case _:
             return f"□ {state.link}"
 
@@ -173,7 +183,10 @@ def _panes(state: MonitorState, width: int) -> Line:
     here = [
         f"[{name}]" if pane is state.pane else f" {name} " for pane, name in zip(Pane, names, strict=True)
     ]
-    return between(" ".join(here), "  ".join(_in_force(state)), width)
+    names_of_panes = " ".join(here)
+    in_force = "  ".join(_in_force(state))
+    room = max(width - cell_len(names_of_panes) - 4, MIN_FILTER)  # a long filter gives way
+    return between(names_of_panes, fit(in_force, min(cell_len(in_force), room)), width)
 
 
 def _in_force(state: MonitorState) -> list[str]:
