@@ -64,19 +64,20 @@ async def flooding(broker: OwnNats, daemon_id: str) -> AsyncGenerator[Flood]:
 
 @asynccontextmanager
 async def losing(fleet: Fleet, health_port: int) -> AsyncGenerator[None]:
-    """Loses every heartbeat of the fleet for as long as the detector is told of losses, at least one an interval.
+    """Loses every heartbeat of the fleet for an interval after each loss that the detector is told of.
 
-    On a busy machine the flood may pause; a broker that takes everything loses nobody's heartbeats.
+    On a busy machine the flood may pause; a broker that takes everything loses nobody's heartbeats. The interval
+    counts from the question: a slow answer does not mute the fleet for longer.
     """
     loop = asyncio.get_running_loop()
 
     async def follow(http: httpx.AsyncClient) -> None:
-        known, at = 0.0, float("-inf")
+        known = 0.0
         while True:
+            asked = loop.time()
             told = _losses((await http.get("/metrics")).text)
             if told > known:
-                known, at = told, loop.time()
-            fleet.muted = loop.time() - at < fleet.interval
+                known, fleet.muted_until = told, asked + fleet.interval
             await asyncio.sleep(LOOK)
 
     url = f"http://{ports.LOOPBACK}:{health_port}"
@@ -84,7 +85,6 @@ async def losing(fleet: Fleet, health_port: int) -> AsyncGenerator[None]:
         following = group.create_task(follow(http))
         yield
         following.cancel()
-    fleet.muted = False
 
 
 def _losses(metrics: str) -> float:

@@ -62,7 +62,7 @@ def quick(
 @dataclass
 class Fleet:
     """Supervisors `t0…` of contracts `c0…` on the daemons in turn, each beating on its own; `dead` have stopped.
-    While it is `muted`, everyone lives on and all heartbeats are lost.
+    While it is `muted`, and until `muted_until`, everyone lives on and all heartbeats are lost.
     """
 
     nats: Client
@@ -73,6 +73,8 @@ class Fleet:
     connections: dict[str, str] = field(default_factory=dict[str, str])
     dead: set[str] = field(default_factory=set[str])
     muted: bool = False
+    muted_until: float = 0.0  # of the event loop's clock
+    pauses: dict[str, float] = field(default_factory=dict[str, float])  # each one's longest, in seconds
 
     async def beat(self, name: str) -> None:
         if name in self.daemons:
@@ -91,12 +93,20 @@ class Fleet:
         return self.daemons[int(supervisor.strip("t")) % len(self.daemons)]
 
     async def _live(self, name: str, offset: float) -> None:
+        loop = asyncio.get_running_loop()
         await asyncio.sleep(offset)
+        before = loop.time()
         while name not in self.dead:
             with suppress(NatsError):
-                if not self.muted:
+                if not self.muted and loop.time() >= self.muted_until:
                     await self.beat(name)
+            self.pauses[name] = max(self.pauses.get(name, 0.0), loop.time() - before)
+            before = loop.time()
             await asyncio.sleep(self.interval)
+
+    def starved(self, seconds: float) -> set[str]:
+        """Who paused for longer, as this process had no turn: no fault of whoever judges them."""
+        return {name for name, pause in self.pauses.items() if pause > seconds}
 
     @asynccontextmanager
     async def beating(self) -> AsyncGenerator["Fleet"]:

@@ -72,6 +72,18 @@ class LogTail:
         found.reverse()
         return _page(found)
 
+    async def shown(self) -> int:
+        """Up to where the read model shows this log now, which clients may have read: so far as the tail is, or
+        further. While the database is unreachable, as far as the tail is.
+        """
+        try:
+            shown = await self._projector.read_model_position()
+        except DATABASE_UNAVAILABLE:
+            shown = None
+        if shown is None or str(shown.epoch) != self.epoch:
+            return self.position
+        return max(self.position, shown.position)
+
     async def read_from_database(self, after: int, upto: int) -> list[MonitorEvent]:
         """The next events after position `after` and up to `upto`, at most a page, from the database."""
         return await self._queries.monitor_events(after, upto)

@@ -117,9 +117,8 @@ class Subscriber:
     async def run(self) -> None:
         """Send messages until the gateway closes or the client's token is revoked."""
         await self._log_tail.started.wait()
-        self._cursor, self._heartbeat_cursor = self._log_tail.position, self._latest_heartbeats.tick
-        self._generation, self._epoch = self._log_tail.generation, self._log_tail.epoch
-        self._rows.move_to(self._cursor)
+        await self._begin()
+        self._heartbeat_cursor = self._latest_heartbeats.tick
         self._reminder_cursor = self._reminders.tick
         # A hello before a replay carries no position to resume at: if the connection ends now, the client
         # must ask for the replay again instead of skipping it.
@@ -265,13 +264,18 @@ class Subscriber:
             self._cursor, self._caught_up = since, False
             self._rows.move_to(since)
 
+    async def _begin(self) -> None:
+        """Continue after all that the client can have read or written until now: what it is told is news."""
+        self._cursor = await self._log_tail.shown()
+        self._generation, self._epoch = self._log_tail.generation, self._log_tail.epoch
+        self._rows.move_to(self._cursor)
+
     async def _reset(self, reason: str) -> None:
         """Let the client read its state again, as its position is not valid in this log; continue at the
         tail.
         """
-        self._generation, self._epoch = self._log_tail.generation, self._log_tail.epoch
-        self._cursor, self._caught_up = self._log_tail.position, True
-        self._rows.move_to(self._cursor)
+        await self._begin()
+        self._caught_up = True
         await self._send(
             {"type": "reset", "reason": reason, "epoch": self._epoch, "position": self._cursor}, self._cursor
         )

@@ -11,10 +11,11 @@ from makima_kernel.relay.stream_identity import new_epoch
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import PATIENCE
 from nats.aio.client import Client
+from websockets.asyncio.client import connect
 
 from tests.servers import BUDGET
 from tests.services.gateway.harness import Gateways, act, created, position, running
-from tests.services.gateway.monitor.monitor_client import narrow, watching
+from tests.services.gateway.monitor.monitor_client import Socket, narrow, watching
 
 
 async def test_where_it_cannot_go_on_it_says_so(gateways: Gateways, http: httpx.AsyncClient) -> None:
@@ -27,6 +28,29 @@ async def test_where_it_cannot_go_on_it_says_so(gateways: Gateways, http: httpx.
     async with watching(gateways, since=10_000) as client:
         reset = await client.next()
         assert (reset["type"], reset["reason"]) == ("reset", "position 10000 is ahead of the log")
+
+
+async def test_who_connects_after_a_write_is_told_only_what_comes_later(
+    gateways: Gateways, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However far the tail of this replica has come by then."""
+    contract = str((await created(http))["id"])
+    moving = asyncio.Event()
+    advance = hub.LogTail._advance  # pyright: ignore[reportPrivateUsage] - the tail stands still for a moment
+
+    async def still(tail: hub.LogTail) -> None:
+        await moving.wait()
+        await advance(tail)
+
+    monkeypatch.setattr(hub.LogTail, "_advance", still)
+    written = await position(http, contract, "start")
+    async with connect(gateways.sockets[0]) as connection:
+        client = Socket(connection)
+        hello = await client.next()
+        assert (hello["type"], hello["position"]) == ("hello", written)
+        moving.set()
+        live = await position(http, contract, "pause")
+        assert [message["position"] for message in await client.until(live)] == [live]
 
 
 async def test_a_new_epoch_resets_every_socket(
