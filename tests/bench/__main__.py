@@ -54,13 +54,13 @@ class Run:
     load: float
 
 
-async def run(names: Sequence[str]) -> list[Run]:
+async def run(names: Sequence[str], minutes: float) -> list[Run]:
     runs: list[Run] = []
     for number, name in enumerate(names, 1):
         print(f"[{number}/{len(names)}] {name} …", end="", flush=True, file=sys.stderr)
         started, load = time.monotonic(), round(os.getloadavg()[0], 1)
         measure = cast("Measure", import_module(f"tests.bench.{name}").measure)
-        async with bench_env() as env:
+        async with bench_env(minutes) as env:
             runs.append(Run(name, tuple(await measure(env)), load))
         print(f" {time.monotonic() - started:.0f} s", flush=True, file=sys.stderr)
     return runs
@@ -132,8 +132,12 @@ def keep(runs: Sequence[Run], machine: Machine) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("names", nargs="*", help="which ones (default: all)")
-    names = modules(cast("list[str]", parser.parse_args().names))
-    runs = uvloop.run(run(names))
+    parser.add_argument(
+        "--minutes", type=float, default=1.0, help="how long p14 watches the page (default: 1)"
+    )
+    asked = parser.parse_args()
+    names = modules(cast("list[str]", asked.names))
+    runs = uvloop.run(run(names, cast("float", asked.minutes)))
     machine = Machine.this()
     print(table(runs, machine))
     keep(runs, machine)

@@ -66,6 +66,7 @@ class BenchEnv:
     postgres: Postgres
     nats: Nats
     template: str
+    minutes: float = 1.0  # of what is watched for as long as is asked for: `--minutes`
 
     @property
     def nats_url(self) -> str:
@@ -81,13 +82,13 @@ class BenchEnv:
 
 
 @asynccontextmanager
-async def bench_env() -> AsyncGenerator[BenchEnv]:
+async def bench_env(minutes: float = 1.0) -> AsyncGenerator[BenchEnv]:
     """Starts the servers in a folder of their own, and leaves nothing behind."""
     folder = _folder()
     postgres, nats = Postgres(folder / "pg", durable=True, tied=True), Nats(folder / "nats", tied=True)
     try:
         await asyncio.gather(postgres.start(), nats.start())
-        yield BenchEnv(postgres, nats, await prepared_template(postgres.dsn))
+        yield BenchEnv(postgres, nats, await prepared_template(postgres.dsn), minutes)
     finally:
         await asyncio.gather(postgres.stop(), nats.stop())
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)

@@ -179,8 +179,9 @@ async def test_no_colour_is_set_by_any_text_and_not_by_an_empty_one(
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("NO_COLOR", no_colour)
     async with _app(fleet(), []).run_test(size=(80, 24)) as pilot:
-        drawn = pilot.app.query_one(app_module.Picture).render()
-    colours = {word for span in drawn.spans for word in str(span.style).split()}
+        picture = pilot.app.query_one(app_module.Picture)
+        drawn = [segment for y in range(24) for segment in picture.render_line(y)]
+    colours = {word for segment in drawn for word in str(segment.style).split()}
     assert bool(colours & {"yellow", "red", "cyan"}) == has_colours
     assert pilot.app.no_color != has_colours, "textual takes colours away, too"
 

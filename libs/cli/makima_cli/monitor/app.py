@@ -6,13 +6,16 @@ from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from typing import ClassVar, Final
 
-from rich.text import Text
+from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
+from textual.geometry import Region
+from textual.strip import Strip
 from textual.widget import Widget
 
-from makima_cli.monitor.cells import plain_style, to_ascii
+from makima_cli.monitor.cells import Line, Piece, plain_style, to_ascii
 from makima_cli.monitor.keys import Act, press
 from makima_cli.monitor.state import MonitorState
 from makima_cli.monitor.view import draw
@@ -24,7 +27,7 @@ MANY: Final = 1000
 
 
 class Picture(Widget, can_focus=True):
-    """The whole screen, as one text."""
+    """The whole screen, line by line: a line that did not change is not painted again."""
 
     DEFAULT_CSS = "Picture { width: 100%; height: 100%; background: ansi_default; color: ansi_default; }"
 
@@ -34,22 +37,39 @@ class Picture(Widget, can_focus=True):
         self._act = act
         self._coloured = coloured()
         self._utf8 = is_utf8(getattr(sys.__stderr__, "encoding", None))
+        self._lines: list[Line] = []
 
-    def render(self) -> Text:
-        text = Text(no_wrap=True, end="")
-        self._state.width = self.size.width
-        for number, line in enumerate(draw(self._state, *self.size, datetime.now(UTC))):
-            text.append("\n" if number else "")
-            for piece in line:
-                shown = piece.text if self._utf8 else to_ascii(piece.text)
-                text.append(shown, piece.style if self._coloured else plain_style(piece.style))
-        return text
+    def draw(self) -> None:
+        """Bring the screen up to date with the state."""
+        width, height = self.size
+        self._state.width = width
+        before, self._lines = self._lines, draw(self._state, width, height, datetime.now(UTC))
+        if len(before) != len(self._lines):
+            self.refresh()
+            return
+        changed = (Region(0, y, width, 1) for y, line in enumerate(self._lines) if line != before[y])
+        if regions := tuple(changed):
+            self.refresh(*regions)
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if y >= len(self._lines):
+            return Strip.blank(width)
+        return Strip([self._segment(piece) for piece in self._lines[y]]).adjust_cell_length(width)
+
+    def _segment(self, piece: Piece) -> Segment:
+        text = piece.text if self._utf8 else to_ascii(piece.text)
+        return Segment(text, Style.parse(piece.style if self._coloured else plain_style(piece.style)))
+
+    def on_resize(self) -> None:
+        self._lines = []
+        self.draw()
 
     def on_key(self, event: events.Key) -> None:
         event.stop()
         event.prevent_default()
         act = press(self._state, event.key, event.character, datetime.now(UTC))
-        self.refresh()
+        self.draw()
         if act is not None:
             self._act(act)
 
@@ -82,7 +102,7 @@ class MonitorApp(App[None]):
     def on_mount(self) -> None:
         picture = self.query_one(Picture)
         picture.focus()
-        self.set_interval(DRAW_SECONDS, picture.refresh)
+        self.set_interval(DRAW_SECONDS, picture.draw)
         self._state.frame = 0
         self.set_interval(LIST_SECONDS, self._next_frame)
         self.run_worker(self._run_feed())

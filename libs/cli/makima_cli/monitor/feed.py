@@ -1,6 +1,7 @@
 """Feeds the state from the server, and writes what a person decided: all effects of the monitor but the screen."""
 
 import asyncio
+import gc
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -155,6 +156,7 @@ class Feed:
             raise
         if whole:
             self._state.keep(found, position)
+        gc.freeze()  # it lives long, and each collection that walks it would hold up a key
 
     async def _read_agents(self) -> int:
         """Returns how many pages they were."""

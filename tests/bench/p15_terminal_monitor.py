@@ -1,0 +1,99 @@
+"""P15: `makima contracts monitor` before 10 000 contracts of which 200 change each second: how long a key waits for its
+frame, beside the same keys while nothing changes, and whether its memory grows. `--minutes` says for how long.
+
+The terminal is textual's headless one: what a real one takes to show the bytes is not measured.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from itertools import cycle
+from statistics import median, quantiles
+from typing import Final
+
+import asyncpg
+import psutil
+from makima_cli.monitor.app import MonitorApp, Picture
+from makima_cli.monitor.feed import Feed
+from makima_cli.monitor.state import MonitorState
+from makima_kernel.testing import eventually
+from makima_sdk import Connection, Filter
+from textual import events
+
+from tests.bench.changing import Rate, changed_by_another_process, create, shown
+from tests.bench.figure import BenchEnv, Figure
+from tests.bench.served import TOKEN, provisioned, served
+
+CONTRACTS: Final = 10_000
+UPDATES_PER_SECOND: Final = 200
+SIZE: Final = (200, 50)  # columns and lines: the contract under the cursor stands beside the lists
+KEYS: Final = ("j", "j", "k", "2", "j", "1", "s", "s", "s", "s", "3", "1", "escape")
+BETWEEN_KEYS_SECONDS: Final = 0.15
+STILL_SECONDS: Final = 15.0
+WARM_UP_SECONDS: Final = 20.0
+PATIENCE_SECONDS: Final = 30.0
+
+
+async def measure(env: BenchEnv) -> list[Figure]:
+    dsn = await env.database()
+    await provisioned(dsn, env.nats_url)
+    async with asyncpg.create_pool(dsn, min_size=1, max_size=2) as pool:
+        await create(pool, CONTRACTS)
+        async with served(dsn, env.nats_url, "contract", "gateway") as (gateway, _):
+            await shown(gateway, CONTRACTS)
+            async with _monitor(gateway) as (picture, state):
+                await eventually(lambda: _is_read(state), PATIENCE_SECONDS, every=0.1)
+                still = await _keys(picture, STILL_SECONDS)
+                async with changed_by_another_process(dsn, UPDATES_PER_SECOND):
+                    await _keys(picture, WARM_UP_SECONDS)
+                    told, before = Rate(-(state.position or 0)), _memory()
+                    waits = await _keys(picture, env.minutes * 60)
+                    told.count += state.position or 0
+                    rate, grown = told.per_second(), _memory() - before
+    p95, still_p95 = (quantiles(each, n=20)[18] for each in (waits, still))
+    what = f"terminal monitor, {CONTRACTS:,} contracts, {UPDATES_PER_SECOND}/s"
+    return [
+        Figure("P15", f"{what}: a key's frame, p50", median(waits), "ms", median(still), "nothing changes", "", None),
+        Figure("P15", f"{what}: a key's frame, p95", p95, "ms", still_p95, "nothing changes", "≤ 50 ms", p95 <= 50),
+        Figure("P15", f"{what}: told", rate, "/s", None, None, f"≥ {0.95 * UPDATES_PER_SECOND:g}", rate >= 0.95 * UPDATES_PER_SECOND),
+        Figure("P15", f"{what}: memory after {env.minutes:g} min", grown, "MiB more", before, "MiB before", "≤ 8 MiB", grown <= 8),
+    ]  # fmt: skip
+
+
+@asynccontextmanager
+async def _monitor(gateway: str) -> AsyncGenerator[tuple[Picture, MonitorState]]:
+    state = MonitorState()
+    feed = Feed(Connection(gateway, token=TOKEN), state, Filter(include_heartbeats=True), PATIENCE_SECONDS)
+    app = MonitorApp(state, feed.run, feed.act)
+    async with app.run_test(size=SIZE):
+        yield app.query_one(Picture), state
+    if app.error is not None:
+        raise app.error
+
+
+async def _keys(picture: Picture, seconds: float) -> list[float]:
+    """Milliseconds that each key waited until its frame was painted, one after the other."""
+    waits: list[float] = []
+    end = time.perf_counter() + seconds
+    for key in cycle(KEYS):
+        if time.perf_counter() > end:
+            return waits
+        pressed = events.Key(key, key if len(key) == 1 else None)
+        painted = asyncio.Event()
+        began = time.perf_counter()
+        picture.post_message(pressed)
+        picture.call_after_refresh(painted.set)
+        await asyncio.wait_for(painted.wait(), PATIENCE_SECONDS)
+        waits.append((time.perf_counter() - began) * 1000)
+        await asyncio.sleep(BETWEEN_KEYS_SECONDS)
+    return waits
+
+
+async def _is_read(state: MonitorState) -> bool:
+    return len(state.contracts) == CONTRACTS
+
+
+def _memory() -> float:
+    """MiB of this process."""
+    return psutil.Process().memory_info().rss / 2**20
