@@ -4,10 +4,11 @@ import asyncio
 import fcntl
 import os
 import pty
+import signal
 import struct
 import sys
 import termios
-from asyncio.subprocess import DEVNULL, PIPE
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -51,6 +52,14 @@ async def _shell(command: str, environ: Mapping[str, str]) -> tuple[int | None, 
 
 
 async def _on_a_terminal(command: str, environ: Mapping[str, str], columns: int) -> str:
+    made, ours = await _started(command, environ, columns)
+    shown = await asyncio.to_thread(_read_all, ours)
+    assert await made.wait() == 0, shown
+    return shown.decode().replace("\r\n", "\n")
+
+
+async def _started(command: str, environ: Mapping[str, str], columns: int) -> tuple[Process, int]:
+    """The process, and what reads its terminal."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     asked = {name: value for name, value in environ.items() if name not in {"COLUMNS", "LINES"}}
@@ -58,9 +67,7 @@ async def _on_a_terminal(command: str, environ: Mapping[str, str], columns: int)
         sys.executable, "-m", "makima_cli.main", *command.split(), env=asked, stdin=theirs, stdout=theirs, stderr=theirs
     )  # fmt: skip
     os.close(theirs)
-    shown = await asyncio.to_thread(_read_all, ours)
-    assert await made.wait() == 0, shown
-    return shown.decode().replace("\r\n", "\n")
+    return made, ours
 
 
 def _read_all(terminal: int) -> bytes:
@@ -122,6 +129,23 @@ async def test_no_colour_means_none(makima: Makima, environ: dict[str, str]) -> 
     deleted = f"contracts delete {contract_id}"
     shown = await _on_a_terminal(deleted, {**environ, "TERM": "xterm-256color", "NO_COLOR": "1"}, 200)
     assert shown == f"{contract_id} deleted\n"
+
+
+@pytest.mark.parametrize(("term", "clears"), [("xterm-256color", True), ("dumb", False)])
+async def test_a_watched_list_has_no_colour_either_and_clears_no_dumb_terminal(
+    makima: Makima, environ: dict[str, str], term: str, *, clears: bool
+) -> None:
+    await create(makima, NAME)
+    made, ours = await _started("contracts list --watch", {**environ, "TERM": term, "NO_COLOR": "1"}, 200)
+    shown = b""
+    while shown.count(NAME.encode()) < 2:
+        shown += await asyncio.to_thread(os.read, ours, 65536)
+    made.send_signal(signal.SIGINT)
+    shown += await asyncio.to_thread(_read_all, ours)
+    assert await made.wait() == 130
+    clear = b"\x1b[2J\x1b[1;1H"
+    assert (clear in shown) == clears
+    assert b"\x1b" not in shown.replace(clear, b"")
 
 
 async def test_an_empty_no_colour_is_none(makima: Makima, environ: dict[str, str]) -> None:

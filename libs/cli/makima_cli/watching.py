@@ -1,12 +1,14 @@
 """Printing a list once, or again and again (`--watch`)."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import click
 from makima_sdk.http import Http
 
+from makima_cli.readable import COLOURLESS
 from makima_cli.session import FOLLOWING_RETRY_SECONDS, Session
 
 R = TypeVar("R")
@@ -29,7 +31,7 @@ def print_once_or_watch(
         while True:
             found = await fetch(http)
             http.retry_for = FOLLOWING_RETRY_SECONDS
-            if not session.as_json:
+            if not session.as_json and os.environ.get("TERM", "") not in COLOURLESS:
                 click.clear()  # does nothing if stdout is no terminal
             show(found)
             await asyncio.sleep(REFRESH_SECONDS)
