@@ -97,9 +97,12 @@ async def test_who_has_no_token_writes_no_line_into_the_log(stranger: httpx.Asyn
 async def test_a_request_for_another_host_is_refused(alice: httpx.AsyncClient) -> None:
     """A page of another site whose name resolves to this machine (DNS rebinding)."""
     for host in ("evil.example", "evil.example:8420", "127.0.0.1.evil.example", "localhost.evil.example"):
-        await refused(alice.get("/contracts", headers={"Host": host}), 422, "INVALID_REQUEST")
+        problem = await refused(
+            alice.get("/contracts", headers={"Host": host}), 421, "MISDIRECTED_REQUEST"
+        )
+        assert "http.allowed_hosts" in str(problem["hint"])
         answer = await alice.get("/contracts/monitor", headers={"Host": host, **HANDSHAKE})
-        assert answer.status_code == 422
+        assert answer.status_code == 421
     for host in ("localhost", "LOCALHOST:1", "127.0.0.1:8420", "[::1]:8420", "10.1.2.3"):
         assert (await alice.get("/contracts", headers={"Host": host})).status_code == 200
 

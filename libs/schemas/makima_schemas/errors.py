@@ -23,6 +23,7 @@ class ErrorCode(StrEnum):
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
     PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
+    MISDIRECTED_REQUEST = "MISDIRECTED_REQUEST"
     VERSION_CONFLICT = "VERSION_CONFLICT"
     PHASE_GUARD_REQUIRED = "PHASE_GUARD_REQUIRED"
     SUPERSEDED = "SUPERSEDED"
@@ -57,6 +58,7 @@ HTTP_STATUS: Final[dict[ErrorCode, int]] = {
     ErrorCode.IDEMPOTENCY_KEY_REUSED: 409,
     ErrorCode.PAYLOAD_TOO_LARGE: 413,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: 415,
+    ErrorCode.MISDIRECTED_REQUEST: 421,
     ErrorCode.INVALID_REQUEST: 422,
     ErrorCode.TOO_MANY_REQUESTS: 429,
     ErrorCode.QUOTA_EXCEEDED: 409,
@@ -81,6 +83,7 @@ WHEN: Final[dict[ErrorCode, str]] = {
     ErrorCode.METHOD_NOT_ALLOWED: "the route does not support this method",
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: "the body is not declared as JSON",
     ErrorCode.PAYLOAD_TOO_LARGE: "the body, or an event created from it, is too large; `limit` is in bytes",
+    ErrorCode.MISDIRECTED_REQUEST: "the request asks for a host that this gateway is not set to serve; nothing of it was read",
     ErrorCode.VERSION_CONFLICT: "the contract is not at the expected version",
     ErrorCode.PHASE_GUARD_REQUIRED: "the phase guard requires a confirmation; `deliverables` lists what to check",
     ErrorCode.SUPERSEDED: "the connection was replaced by a newer one of the same sender",

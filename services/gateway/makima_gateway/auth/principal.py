@@ -82,7 +82,7 @@ class Access:
 async def admitted(scope: StarletteScope) -> AsyncGenerator[None]:
     """Lets a request in before its body is read; holds one of the token's turns while it is served.
 
-    A stream, which may last for days, holds none. Raises `INVALID_REQUEST` for another host, `UNAUTHORIZED`
+    A stream, which may last for days, holds none. Raises `MISDIRECTED_REQUEST` for another host, `UNAUTHORIZED`
     without a valid token, `TOO_MANY_REQUESTS` if the token has too many requests running.
     """
     connection = HTTPConnection(scope)

@@ -1,18 +1,20 @@
 """Refuses requests for a host that this gateway does not serve.
 
 A page of another site can have its own name resolve to this machine (DNS rebinding); the browser then takes
-the gateway for that site. Such a request carries the other site's name, so an IP address is allowed as it is.
+the gateway for that site. Such a request carries the other site's name, so an IP address is allowed as it is. The answer is 421 (RFC 9110,
+15.5.20): this server is not set to answer for that name, whatever the request is.
 """
 
 from collections.abc import Iterable
 from ipaddress import ip_address
 
+from makima_kernel.telemetry import metrics
+from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
-
-from makima_gateway.http.problems import invalid
 
 LOOPBACK_NAME = "localhost"
 ANY = "*"
+MAX_SHOWN = 100  # characters of the name that was asked for
 
 
 class Hosts:
@@ -28,10 +30,11 @@ class Hosts:
         """Why a request with this Host header (null: it has none) is refused; None if it is not."""
         if host is None or self._any or self._serves(_name(host)):
             return None
-        return invalid(
-            "header.Host",
-            "is not a name of this gateway",
-            hint="an operator can add it: the setting http.allowed_hosts",
+        metrics.http_refused.labels("host").inc()
+        return Refused(
+            ErrorCode.MISDIRECTED_REQUEST,
+            f"header.Host: {_name(host)[:MAX_SHOWN]} is not a name of this gateway",
+            hint="ask for localhost or an IP address of it; an operator can add the name: the setting http.allowed_hosts",
         )
 
     def _serves(self, name: str) -> bool:

@@ -35,6 +35,7 @@ ALWAYS: Final = frozenset(
     {
         ErrorCode.UNAUTHORIZED,
         ErrorCode.FORBIDDEN,
+        ErrorCode.MISDIRECTED_REQUEST,
         ErrorCode.INVALID_REQUEST,
         ErrorCode.TOO_MANY_REQUESTS,
         ErrorCode.UNAVAILABLE,

@@ -13,6 +13,7 @@ _HINTS: Final[Mapping[ErrorCode, str]] = {
     ErrorCode.PHASE_GUARD_REQUIRED: "check the deliverables, then send it again with confirmed: true",
     ErrorCode.UNAVAILABLE: "try again with the same Idempotency-Key",
     ErrorCode.UNAUTHORIZED: "send Authorization: Bearer …",
+    ErrorCode.MISDIRECTED_REQUEST: "an operator can add the name: the setting http.allowed_hosts",
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: "send Content-Type: application/json",
 }
 _MEMBERS: Final[Mapping[ErrorCode, Mapping[str, Member]]] = {
