@@ -171,6 +171,7 @@ POLICY: Final[Mapping[str, Rule]] = {
     "PUT /maintenance": _RUNS_THE_SYSTEM,
     "DELETE /maintenance": _RUNS_THE_SYSTEM,
     "GET /me": Rule(frozenset(Role), Scope.OWN),
+    "GET /session": Rule(frozenset(Role), Scope.OWN, needs_token=False),
     "POST /session": Rule(frozenset(Role), Scope.OWN, needs_token=False),
     "DELETE /session": Rule(frozenset(Role), Scope.OWN),
     "POST /session/codes": Rule(PEOPLE, Scope.OWN),

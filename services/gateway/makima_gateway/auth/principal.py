@@ -95,12 +95,7 @@ async def admitted(scope: StarletteScope) -> AsyncGenerator[None]:
         yield
         return
     streams = path in STREAMS
-    secret = _secret(connection, streams=streams)
-    if secret is None:
-        session = await session_of(connection, access.sessions, access.origins, streams=streams)
-        token, session_id = (session.token, session.id) if session else (None, None)
-    else:
-        token, session_id = await access.tokens.find(secret), None
+    token, session_id = await _credentials(connection, access, streams=streams)
     if token is None:
         raise no_valid_token()
     scope["state"] |= {CALLER: token, CALLER_ID: token.id, SESSION: session_id}
@@ -139,6 +134,15 @@ async def principal(connection: HTTPConnection) -> Principal:
     return caller
 
 
+async def signed_in(connection: HTTPConnection) -> Principal | None:
+    """The caller of a route that needs no token, if it sent a valid one all the same. Raises `FORBIDDEN` for another
+    site's page.
+    """
+    access = cast("Access", connection.state.access)
+    token, session_id = await _credentials(connection, access, streams=False)
+    return None if token is None else _principal(token, session_id)
+
+
 Requested = (
     ContractCommand
     | RestartSupervisor
@@ -159,6 +163,17 @@ def _principal(token: Token, session_id: str | None) -> Principal:
     visibility = Visibility(token.tenant, None if token.role is Role.ADMIN else token.owner, token.daemon_id)
     actor = f"{token.role}:{token.daemon_id or owner}"
     return Principal(actor, token.role, owner, visibility, token.id, None, session_id)
+
+
+async def _credentials(
+    connection: HTTPConnection, access: Access, *, streams: bool
+) -> tuple[Token | None, str | None]:
+    """The valid token of a request (null: it has none), and the id of its session, if it came by that."""
+    secret = _secret(connection, streams=streams)
+    if secret is not None:
+        return await access.tokens.find(secret), None
+    session = await session_of(connection, access.sessions, access.origins, streams=streams)
+    return (session.token, session.id) if session else (None, None)
 
 
 def _secret(connection: HTTPConnection, *, streams: bool) -> str | None:

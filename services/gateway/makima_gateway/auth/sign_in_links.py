@@ -1,9 +1,11 @@
 """Links that sign a browser in: `/?code=…` and `/?token=…` (interfaces.md, Web page).
 
 The answer leads to the clean address, so that the secret does not stay in the history; that no page tells it to another
-is said by a header that stands on every answer (`Referrer-Policy`).
+is said by a header that stands on every answer (`Referrer-Policy`). Where the link signed nobody in, that address says
+why (`?sign_in=…`), for the page to show.
 """
 
+from enum import StrEnum
 from typing import Final, cast
 from urllib.parse import parse_qsl, urlencode
 
@@ -14,13 +16,23 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from makima_gateway.auth.browser import set_cookie
-from makima_gateway.auth.sessions import Sessions
+from makima_gateway.auth.sessions import CODE_PREFIX, Sessions
 from makima_gateway.http.middleware import SIGN_IN_PATH
 from makima_gateway.http.problems import problem_response, unavailable
 
 SECRETS: Final = ("code", "token")
+FAILED: Final = "sign_in"  # of the clean address: why the link signed nobody in
 MAX_SECRET: Final = 512  # characters
 MAX_QUERY_FIELDS: Final = 50
+
+
+class LinkFailure(StrEnum):
+    """Why a link signed nobody in. Which of used, over and made up a code is, nobody is told."""
+
+    CODE = "code"  # the code was used, is over, or never was one
+    TOKEN = "token"  # the token is not known, was revoked, or is over
+    ROLE = "role"  # the token is no person's
+    SITE = "site"  # the link stands on another site's page
 
 
 class SignInLinks:
@@ -39,22 +51,30 @@ class SignInLinks:
 
 
 async def _answer(connection: HTTPConnection, given: str) -> Response:
-    """303 to the clean address: signed in, or to be asked there for a token."""
+    """303 to the clean address: signed in, or to be told there why not, and asked for a token."""
     if "prefetch" in connection.headers.get("sec-purpose", connection.headers.get("purpose", "")):
         return Response(status_code=503)  # nobody has opened the link yet: the code stays
-    clean = Response(status_code=303, headers={"Location": _clean(connection), "Cache-Control": "no-store"})
     # A link on another site's page would sign a person in as somebody else, whose token is in it.
     if connection.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-        return clean
+        return _to_clean(connection, LinkFailure.SITE)
     try:
         opened = await cast("Sessions", connection.state.access.sessions).sign_in(given)
     except Refused:
-        return clean
+        return _to_clean(connection, LinkFailure.ROLE)
     except DATABASE_UNAVAILABLE as error:
         return problem_response(unavailable(error))
-    if opened is not None:
-        clean.headers["Set-Cookie"] = set_cookie(connection, opened)
-    return clean
+    if opened is None:
+        return _to_clean(
+            connection, LinkFailure.CODE if given.startswith(CODE_PREFIX) else LinkFailure.TOKEN
+        )
+    signed_in = _to_clean(connection, None)
+    signed_in.headers["Set-Cookie"] = set_cookie(connection, opened)
+    return signed_in
+
+
+def _to_clean(connection: HTTPConnection, failure: LinkFailure | None) -> Response:
+    headers = {"Location": _clean(connection, failure), "Cache-Control": "no-store"}
+    return Response(status_code=303, headers=headers)
 
 
 def _secret(scope: Scope) -> str | None:
@@ -65,8 +85,9 @@ def _secret(scope: Scope) -> str | None:
     return found[0][:MAX_SECRET] if found else None
 
 
-def _clean(connection: HTTPConnection) -> str:
-    rest = [(name, value) for name, value in _query(connection.scope) if name not in SECRETS]
+def _clean(connection: HTTPConnection, failure: LinkFailure | None) -> str:
+    rest = [(name, value) for name, value in _query(connection.scope) if name not in (*SECRETS, FAILED)]
+    rest += [] if failure is None else [(FAILED, failure)]
     return f"{SIGN_IN_PATH}?{urlencode(rest)}" if rest else SIGN_IN_PATH
 
 

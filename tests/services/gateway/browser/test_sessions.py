@@ -64,7 +64,7 @@ async def test_a_link_signs_in_once_and_leads_to_the_clean_address(
     assert (await browser.get("/api/v1/me")).status_code == 200
     browser.cookies.clear()
     again = await browser.get("/", params={"code": code})
-    assert (again.status_code, again.headers["Location"]) == (303, "/")
+    assert (again.status_code, again.headers["Location"]) == (303, "/?sign_in=code")
     assert "Set-Cookie" not in again.headers
     await refused(browser.post("/api/v1/session", json={"code": code}), 401, "UNAUTHORIZED")
     with_token = await browser.get("/", params={"token": ADMIN})
@@ -72,6 +72,47 @@ async def test_a_link_signs_in_once_and_leads_to_the_clean_address(
     assert (await browser.get("/api/v1/me")).status_code == 200
     assert code not in caplog.text
     assert ADMIN not in caplog.text
+
+
+async def test_a_link_that_signs_nobody_in_says_why(
+    admin: httpx.AsyncClient, browser: httpx.AsyncClient
+) -> None:
+    program = str((await issue_token(admin, "daemon", daemon_id="d1"))["token"])
+    own_page, other_site = {}, {"Sec-Fetch-Site": "cross-site"}
+    for query, headers, location in (
+        ({"code": "mc_made_up"}, own_page, "/?sign_in=code"),
+        ({"token": "mk_made_up", "theme": "dark"}, own_page, "/?theme=dark&sign_in=token"),
+        ({"token": "mk_made_up", "sign_in": "role"}, own_page, "/?sign_in=token"),
+        ({"token": program}, own_page, "/?sign_in=role"),
+        ({"token": ADMIN}, other_site, "/?sign_in=site"),
+    ):
+        answer = await browser.get("/", params=query, headers=headers)
+        assert (answer.status_code, answer.headers["Location"]) == (303, location)
+        assert "Set-Cookie" not in answer.headers
+
+
+async def test_who_comes_first_learns_without_an_error_that_nobody_is_signed_in(
+    admin: httpx.AsyncClient, browser: httpx.AsyncClient
+) -> None:
+    async def asked(**headers: str) -> dict[str, object]:
+        answer = await browser.get("/api/v1/session", headers=headers)
+        assert answer.status_code == 200, answer.text
+        return body(answer)
+
+    nobody = {"signed_in": False, "me": None}
+    assert await asked() == nobody
+    assert await asked(Authorization="Bearer mk_guessed") == nobody
+    assert await asked(Authorization=f"Bearer {ADMIN}") == {
+        "signed_in": True,
+        "me": body(await admin.get("/me")),
+    }
+    await signed_in(browser)
+    assert (await asked())["me"] == body(await browser.get("/api/v1/me"))
+    await refused(
+        browser.get("/api/v1/session", headers={"Sec-Fetch-Site": "cross-site"}), 403, "FORBIDDEN"
+    )
+    await browser.delete("/api/v1/session", headers=own(browser))
+    assert await asked() == nobody
 
 
 async def test_a_code_is_worth_nothing_after_a_minute(gateways: Gateways, admin: httpx.AsyncClient) -> None:

@@ -116,6 +116,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "start_maintenance": Operation("Start a maintenance, or change its end", description="Administrators only."),
     "end_maintenance": Operation("End a maintenance", description="Administrators only."),
     "show_me": Operation("Show who the caller is, and what it may do"),
+    "show_session": Operation("Show who is signed in, if anybody is", description="Needs no token; a wrong one is as none."),
     "sign_in": Operation("Sign a browser in", description="Needs no token in the header: it is in the body.", positions=False),
     "sign_out": Operation("Sign a browser out", positions=False),
     "create_sign_in_code": Operation("Create a one-time code that signs a browser in", positions=False),

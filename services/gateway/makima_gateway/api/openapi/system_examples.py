@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from makima_gateway.api.schemas.maintenance import MaintenanceWindow, MaintenanceWindows
-from makima_gateway.api.schemas.session import Me, SignInCode
+from makima_gateway.api.schemas.session import Me, SessionState, SignInCode
 from makima_gateway.api.schemas.system import (
     DeadLetterPage,
     DeadLetterView,
@@ -19,10 +19,12 @@ from makima_gateway.auth.policy import Role
 
 _AT: Final = datetime(2026, 1, 31, 10, 30, tzinfo=UTC)
 _UNTIL: Final = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+_ME: Final = Me(Role.VIEWER, "ada", "1c0d5b7e-8f43-5a0e-9a55-0f6b1f0c7d44", ["GET /contracts"], "local")
 _WINDOW: Final = MaintenanceWindow("daemon:laptop-1", _AT, _UNTIL, "new disk", "admin:local")
 
 EXAMPLES: Final[Mapping[str, object]] = {
-    "Me": Me(Role.VIEWER, "ada", "1c0d5b7e-8f43-5a0e-9a55-0f6b1f0c7d44", ["GET /contracts"], "local"),
+    "Me": _ME,
+    "SessionState": SessionState(signed_in=True, me=_ME),
     "SignIn": {"code": "mc_q0h2Yc…"},
     "SignInCode": SignInCode("mc_q0h2Yc…", "/?code=mc_q0h2Yc…", _UNTIL),
     "System": System(

@@ -5,11 +5,11 @@ from typing import Final, cast
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from makima_gateway.api.context import CurrentGateway
-from makima_gateway.api.schemas.session import Me, SignIn, SignInCode
+from makima_gateway.api.context import CurrentGateway, Gateway
+from makima_gateway.api.schemas.session import Me, SessionState, SignIn, SignInCode
 from makima_gateway.auth.browser import check_sign_in, set_cookie
 from makima_gateway.auth.policy import POLICY
-from makima_gateway.auth.principal import Access, CurrentPrincipal, principal
+from makima_gateway.auth.principal import Access, CurrentPrincipal, Principal, principal, signed_in
 from makima_gateway.auth.refusals import no_valid_token
 from makima_gateway.http.responses import json_response
 
@@ -20,10 +20,15 @@ CALLED: Final = [Depends(principal)]  # of every route but the one for who has n
 @router.get("/me", response_model=Me, dependencies=CALLED)
 async def show_me(gateway: CurrentGateway, caller: CurrentPrincipal) -> Response:
     """What the caller may reach of an operation's resources depends on their owner too."""
-    may = [operation for operation, rule in POLICY.items() if caller.role in rule.roles]
-    return json_response(
-        Me(caller.role, caller.visibility.owner_id, caller.token_id, may, gateway.settings.http.context)
-    )
+    return json_response(_me(gateway, caller))
+
+
+@router.get("/session", response_model=SessionState)
+async def show_session(gateway: CurrentGateway, request: Request) -> Response:
+    """What a page asks first: it is no error that nobody is signed in yet."""
+    caller = await signed_in(request)
+    me = None if caller is None else _me(gateway, caller)
+    return json_response(SessionState(me is not None, me))
 
 
 @router.post("/session", status_code=204)
@@ -51,3 +56,8 @@ async def create_sign_in_code(gateway: CurrentGateway, caller: CurrentPrincipal)
     """For a link that somebody opens at once: `makima open` does. It holds for a minute, once."""
     made = await gateway.sessions.new_code(caller.token_id)
     return json_response(SignInCode(made.code, f"/?code={made.code}", made.expires_at), status=201)
+
+
+def _me(gateway: Gateway, caller: Principal) -> Me:
+    may = [operation for operation, rule in POLICY.items() if caller.role in rule.roles]
+    return Me(caller.role, caller.visibility.owner_id, caller.token_id, may, gateway.settings.http.context)

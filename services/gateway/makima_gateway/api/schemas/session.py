@@ -47,3 +47,11 @@ class Me:
     token_id: str
     may: list[str]
     context: str | None  # the name of this system, as its operator set it (`http.context`)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """`me` is null for who is not signed in."""
+
+    signed_in: bool
+    me: Me | None

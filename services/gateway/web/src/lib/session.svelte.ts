@@ -1,24 +1,30 @@
-/** Who looks at the page. `GET /me` says it; on 401 the sign-in page stands in the place of every other. */
+/** Who looks at the page. `GET /session` says it, and answers 200 to nobody too: a first visit is no error. On a 401 of
+ * anything else the sign-in page stands in the place of every other. */
 
 import { Api, Problem } from "./api";
+import { router } from "./router.svelte";
 import type { Me } from "./shapes";
+import { FAILED, linkFailure } from "./sign_in";
+import { withQuery } from "./url";
 
 class Session {
   /** undefined: not asked yet; null: nobody is signed in. */
   me = $state.raw<Me | null | undefined>(undefined);
   error = $state.raw<Problem | null>(null); // why it is not known who looks
   ended = $state(false); // somebody was signed in, and is not any more
+  failed = $state(""); // why a sign-in link signed nobody in, as a sentence
   readonly api = new Api(() => this.signedOut());
 
   async begin(): Promise<void> {
     this.error = null;
+    this.readLink();
     try {
-      this.me = await this.api.get<Me>("/me");
-      this.ended = false;
+      const { me } = await this.api.get<{ signed_in: boolean; me: Me | null }>("/session");
+      if (me === null) this.signedOut();
+      else [this.me, this.ended, this.failed] = [me, false, ""];
     } catch (error) {
-      if (error instanceof Problem && error.status === 401) this.me = null;
-      else if (!(error instanceof Problem)) throw error;
-      else if (!this.me) this.error = error; // who is signed in keeps the page: the band says that nothing answers
+      if (!(error instanceof Problem)) throw error;
+      if (!this.me) this.error = error; // who is signed in keeps the page: the band says that nothing answers
     }
   }
 
@@ -37,6 +43,14 @@ class Session {
   signedOut(): void {
     if (this.me) this.ended = true;
     this.me = null;
+  }
+
+  /** Take over what the gateway has added to the address, which is then as somebody would send it. */
+  private readLink(): void {
+    const failed = linkFailure(router.query);
+    if (failed === "") return;
+    this.failed = failed;
+    router.go(withQuery(router.path, router.query, { [FAILED]: null }), { replace: true });
   }
 
   /** True if the token may do this; a page has no buttons that will be refused. `may` names operations: `POST
