@@ -43,7 +43,9 @@ async def test_a_code_signs_in_and_the_button_signs_out(browser: Browser, admin:
         await seen.page.goto("/contracts")
         await expect(seen.page.get_by_role("heading", name="Sign in to makima")).to_be_visible()
         await seen.page.goto("/?code=mc_used_long_ago")
-        await expect(seen.page.get_by_role("alert")).to_contain_text("was used already, or is older than 60 s")
+        await expect(seen.page.get_by_role("alert")).to_contain_text(
+            "was used already, or is older than 60 s"
+        )
         assert seen.page.url == f"{seen.origin}/"
         assert seen.complaints == [], "a visit without a session is no error of the page"
 

@@ -97,9 +97,7 @@ async def test_who_has_no_token_writes_no_line_into_the_log(stranger: httpx.Asyn
 async def test_a_request_for_another_host_is_refused(alice: httpx.AsyncClient) -> None:
     """A page of another site whose name resolves to this machine (DNS rebinding)."""
     for host in ("evil.example", "evil.example:8420", "127.0.0.1.evil.example", "localhost.evil.example"):
-        problem = await refused(
-            alice.get("/contracts", headers={"Host": host}), 421, "MISDIRECTED_REQUEST"
-        )
+        problem = await refused(alice.get("/contracts", headers={"Host": host}), 421, "MISDIRECTED_REQUEST")
         assert "http.allowed_hosts" in str(problem["hint"])
         answer = await alice.get("/contracts/monitor", headers={"Host": host, **HANDSHAKE})
         assert answer.status_code == 421

@@ -25,6 +25,7 @@ class ErrorCode(StrEnum):
     PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
     MISDIRECTED_REQUEST = "MISDIRECTED_REQUEST"
     VERSION_CONFLICT = "VERSION_CONFLICT"
+    CONFLICT = "CONFLICT"
     PHASE_GUARD_REQUIRED = "PHASE_GUARD_REQUIRED"
     SUPERSEDED = "SUPERSEDED"
     REJOIN_REQUIRED = "REJOIN_REQUIRED"
@@ -52,6 +53,7 @@ HTTP_STATUS: Final[dict[ErrorCode, int]] = {
     ErrorCode.FORBIDDEN: 403,
     ErrorCode.METHOD_NOT_ALLOWED: 405,
     ErrorCode.VERSION_CONFLICT: 409,
+    ErrorCode.CONFLICT: 409,
     ErrorCode.PHASE_GUARD_REQUIRED: 409,
     ErrorCode.SUPERSEDED: 409,
     ErrorCode.REJOIN_REQUIRED: 409,
@@ -85,6 +87,7 @@ WHEN: Final[dict[ErrorCode, str]] = {
     ErrorCode.PAYLOAD_TOO_LARGE: "the body, or an event created from it, is too large; `limit` is in bytes",
     ErrorCode.MISDIRECTED_REQUEST: "the request asks for a host that this gateway is not set to serve; nothing of it was read",
     ErrorCode.VERSION_CONFLICT: "the contract is not at the expected version",
+    ErrorCode.CONFLICT: "what is there stands in the way of the request; `detail` says what, `hint` what helps",
     ErrorCode.PHASE_GUARD_REQUIRED: "the phase guard requires a confirmation; `deliverables` lists what to check",
     ErrorCode.SUPERSEDED: "the connection was replaced by a newer one of the same sender",
     ErrorCode.REJOIN_REQUIRED: "the connection is in force, but its agent is dead, offline or restarting: join again under the same connection id",

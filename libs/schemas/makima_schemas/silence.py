@@ -154,6 +154,17 @@ class StartMaintenance:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenMaintenance:
+    """As `StartMaintenance`, but refused where the scope has a window with another end or reason: that is somebody
+    else's.
+    """
+
+    scope: Scope
+    until: AwareDatetime
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+@dataclass(frozen=True, slots=True)
 class EndMaintenance:
     """Sent by the gateway for an administrator; or, with `until`, by a detector on whose clock that is over. Then
     it changes nothing if the maintenance was prolonged meanwhile.
@@ -163,4 +174,4 @@ class EndMaintenance:
     until: AwareDatetime | None = None
 
 
-MaintenanceCommand = StartMaintenance | EndMaintenance
+MaintenanceCommand = StartMaintenance | OpenMaintenance | EndMaintenance

@@ -116,6 +116,7 @@ class DeadLetter:
     truncated: bool
     sequence: int | None = None
     sender: str | None = None
+    retry_until: datetime | None = None  # until when it may be sent again; None: that would not help
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ class MaintenanceWindow:
     until: datetime
     reason: str
     started_by: str
+    id: str = ""  # a server of a version before gives none
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,14 @@ class System:
         """Return one page, newest first. `query` takes `limit` and `cursor`."""
         return read(Page[DeadLetter], (await self._http.send("GET", "/dead-letters", query=query)).body)
 
+    async def retry_dead_letter(self, letter_id: str) -> None:
+        """Send it again, while `retry_until` is not over; what still cannot be processed becomes another letter."""
+        await self._http.send("POST", f"/dead-letters/{letter_id}/retry")
+
+    async def delete_dead_letter(self, letter_id: str) -> None:
+        """Delete it; its message stays unprocessed."""
+        await self._http.send("DELETE", f"/dead-letters/{letter_id}")
+
     async def maintenance(self) -> tuple[MaintenanceWindow, ...]:
         """Return the windows that are open, oldest first."""
         return _windows((await self._http.send("GET", "/maintenance")).body)
@@ -35,6 +43,13 @@ class System:
         """
         body: Json = {"scope": scope, "until": rfc3339(until), "reason": reason}
         return _windows((await self._http.send("PUT", "/maintenance", body)).body)
+
+    async def open_maintenance(self, scope: str, until: datetime, reason: str) -> MaintenanceWindow:
+        """As `start_maintenance`, but it raises `CONFLICT` instead of changing a window of the same scope. Return this
+        window.
+        """
+        body: Json = {"scope": scope, "until": rfc3339(until), "reason": reason}
+        return read(MaintenanceWindow, (await self._http.send("POST", "/maintenance", body)).body)
 
     async def end_maintenance(self, scope: str) -> tuple[MaintenanceWindow, ...]:
         """End it now: everyone in its scope has a full timeout. Return the windows that are left."""

@@ -7,7 +7,13 @@ from makima_kernel.testing import scenario
 from makima_schemas.agent import AgentStatus
 from makima_schemas.errors import ErrorCode
 from makima_schemas.maintenance import Window, Windows
-from makima_schemas.silence import EndMaintenance, MaintenanceEnded, MaintenanceStarted, StartMaintenance
+from makima_schemas.silence import (
+    EndMaintenance,
+    MaintenanceEnded,
+    MaintenanceStarted,
+    OpenMaintenance,
+    StartMaintenance,
+)
 from makima_stale_detector.domain.maintenance import MAX_WINDOWS, MaintenanceDecider
 from makima_stale_detector.domain.members.sender import Sender
 from makima_stale_detector.domain.shards.observed_clock import SECOND
@@ -144,6 +150,16 @@ def test_it_is_started_once_prolonged_and_ended_once() -> None:
     given(STARTED).when(EndMaintenance("all")).then(MaintenanceEnded("all", "request"))
     given(STARTED).when(EndMaintenance("owner:ada")).then_nothing()
     given().when(EndMaintenance("all")).then_nothing()
+
+
+def test_one_that_is_opened_takes_the_place_of_none() -> None:
+    given().when(OpenMaintenance("all", UNTIL, "new disk")).then(STARTED)
+    given(STARTED).when(OpenMaintenance("all", UNTIL, "new disk")).then_nothing()
+    taken = given(STARTED).when(OpenMaintenance("all", LATER, "mine")).then_refused(ErrorCode.CONFLICT)
+    assert "new disk" in taken.detail
+    given(STARTED, MaintenanceEnded("all", "until")).when(OpenMaintenance("all", LATER, "mine")).then(
+        MaintenanceStarted("all", LATER, "mine")
+    )
 
 
 def test_a_detector_ends_it_only_if_its_time_is_still_that_one() -> None:

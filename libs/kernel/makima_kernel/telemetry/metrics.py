@@ -148,6 +148,11 @@ log_lines_dropped = Counter(
     "makima_log_lines_dropped_total", "Log lines that could not be written: nobody reads, or the disk is full"
 )
 dead_letters = Counter("makima_dead_letters_total", "Messages stored as dead letters", ["stream", "consumer"])
+dead_letters_handled = Counter(
+    "makima_dead_letters_handled_total",
+    "Dead letters that an administrator has sent again or deleted",
+    ["outcome"],
+)
 disk_free_ratio = _gauge(
     "makima_disk_free_ratio", "Free share of the disk; below 0.05 a service is not healthy", ("path",)
 )

@@ -98,6 +98,15 @@ def unavailable(error: Exception) -> Refused:
     return Refused(ErrorCode.UNAVAILABLE, detail, hint="try again with the same Idempotency-Key")
 
 
+def broker_away(error: Exception) -> Refused:
+    """`UNAVAILABLE`, where only the broker knows the answer."""
+    return Refused(
+        ErrorCode.UNAVAILABLE,
+        f"the broker does not answer: {type(error).__name__}",
+        hint="try again; /healthz of each service says what it lacks",
+    )
+
+
 def install(app: FastAPI) -> None:
     """Register handlers that turn refusals and errors of FastAPI, Starlette and Postgres into problems."""
     app.add_exception_handler(Refused, _refused)

@@ -15,6 +15,8 @@ from nats.js.api import RawStreamMsg
 from nats.js.client import JetStreamContext
 from nats.js.errors import NotFoundError
 
+from makima_gateway.system.letter_retry import NotRetryableError, Timeouts, resending
+
 MAX_EXCERPT: Final = 2000  # characters of the payload
 MAX_TEXT: Final = 1000  # characters of the reason, of a subject and of a sender
 _MAX_CONCURRENT_READS: Final = 16  # letters read at the same time; one may have a megabyte
@@ -36,6 +38,7 @@ class DeadLetter:
     at: datetime
     excerpt: str
     truncated: bool
+    retry_until: datetime | None  # until when it may be sent again; null: that would not help
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class Letters:
     before: int | None
 
 
-async def newest(nats: Client, limit: int, before: int | None = None) -> Letters:
+async def newest(nats: Client, limit: int, timeouts: Timeouts, before: int | None = None) -> Letters:
     """At most `limit` letters with a number below `before` (null: the newest).
 
     May give fewer although there are older ones, where many were deleted. Raises nats-py's errors if the broker
@@ -59,28 +62,33 @@ async def newest(nats: Client, limit: int, before: int | None = None) -> Letters
     found: list[DeadLetter] = []
     while number >= lowest and len(found) < limit:
         some = range(number, max(number - min(_MAX_CONCURRENT_READS, limit - len(found)), lowest - 1), -1)
-        read = await asyncio.gather(*(_letter(jetstream, one) for one in some))
+        read = await asyncio.gather(*(_letter(jetstream, one, timeouts) for one in some))
         found += [letter for letter in read if letter is not None]
         number -= len(some)
     return Letters(found, number + 1 if number >= max(state.first_seq, 1) else None)
 
 
-async def _letter(jetstream: JetStreamContext, number: int) -> DeadLetter | None:
+async def _letter(jetstream: JetStreamContext, number: int, timeouts: Timeouts) -> DeadLetter | None:
     try:
         message = await jetstream.get_msg(subjects.DEAD_LETTERS_STREAM, number, direct=True)
     except NotFoundError:
         return None
-    return read(number, message)
+    return read(number, message, timeouts)
 
 
-def read(number: int, message: RawStreamMsg) -> DeadLetter | None:
+def place(message: RawStreamMsg) -> tuple[str, str]:
+    """Stream and consumer of the message that could not be processed, of `makima.dead.<stream>.<consumer>`."""
+    stream, _, consumer = (message.subject or "").removeprefix("makima.dead.").partition(".")
+    return stream, consumer
+
+
+def read(number: int, message: RawStreamMsg, timeouts: Timeouts) -> DeadLetter | None:
     """The letter in a message; None if it has no time. Whatever its body is, it is shown."""
     if message.time is None:
         return None
     body = _object(message.data or b"")
     origin = _members(body.get("origin"))
-    # makima.dead.<stream>.<consumer>
-    stream, _, consumer = (message.subject or "").removeprefix("makima.dead.").partition(".")
+    stream, consumer = place(message)
     subject = origin.get("subject") or origin.get("stream")
     sequence = origin.get("sequence", origin.get("position"))
     excerpt, cut = _excerpt(body, message.data or b"")
@@ -95,7 +103,16 @@ def read(number: int, message: RawStreamMsg) -> DeadLetter | None:
         message.time,
         excerpt,
         cut or body.get("truncated") is True,
+        _retry_until(stream, consumer, message, timeouts),
     )
+
+
+def _retry_until(stream: str, consumer: str, message: RawStreamMsg, timeouts: Timeouts) -> datetime | None:
+    assert message.time is not None
+    try:
+        return resending(stream, consumer, message.data or b"", message.time, timeouts).until
+    except NotRetryableError:
+        return None
 
 
 def printable(text: str, most: int) -> str:

@@ -6,7 +6,15 @@ from typing import Final
 
 from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
-from makima_schemas.silence import EndMaintenance, MaintenanceEnded, MaintenanceStarted, StartMaintenance
+from makima_schemas.silence import (
+    EndMaintenance,
+    MaintenanceCommand,
+    MaintenanceEnded,
+    MaintenanceStarted,
+    OpenMaintenance,
+    StartMaintenance,
+)
+from makima_schemas.times import rfc3339
 
 MAX_WINDOWS: Final = 100  # open at the same time
 
@@ -19,12 +27,16 @@ class MaintenanceDecider:
     def initial(self) -> State:
         return {}
 
-    def decide(self, command: StartMaintenance | EndMaintenance, state: State) -> list[MaintenanceEvent]:
-        """A repeat, or the end of what is not open, changes nothing. Raises `Refused` for too many windows."""
+    def decide(self, command: MaintenanceCommand, state: State) -> list[MaintenanceEvent]:
+        """A repeat, or the end of what is not open, changes nothing. Raises `Refused` for too many windows, and for a
+        window that would take the place of another one.
+        """
         match command:
-            case StartMaintenance(scope, until, reason):
+            case StartMaintenance(scope, until, reason) | OpenMaintenance(scope, until, reason):
                 if state.get(scope) == (until, reason):
                     return []
+                if scope in state and isinstance(command, OpenMaintenance):
+                    raise _taken(scope, *state[scope])
                 if scope not in state and len(state) >= MAX_WINDOWS:
                     raise Refused(
                         ErrorCode.INVALID_REQUEST,
@@ -45,3 +57,11 @@ class MaintenanceDecider:
                 return {**state, scope: (until, reason)}
             case MaintenanceEnded(scope):
                 return {other: window for other, window in state.items() if other != scope}
+
+
+def _taken(scope: str, until: datetime, reason: str) -> Refused:
+    return Refused(
+        ErrorCode.CONFLICT,
+        f"{scope} is under maintenance until {rfc3339(until)}: {reason}",
+        hint="PUT /api/v1/maintenance changes that window's end and reason",
+    )

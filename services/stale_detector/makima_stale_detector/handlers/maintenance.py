@@ -9,7 +9,13 @@ from makima_kernel.event_log.appender import Appender
 from makima_kernel.event_log.log import Log
 from makima_schemas.commands import Problem, Request
 from makima_schemas.maintenance import Window
-from makima_schemas.silence import MAINTENANCE, EndMaintenance, StartMaintenance, deterministic_id
+from makima_schemas.silence import (
+    MAINTENANCE,
+    EndMaintenance,
+    OpenMaintenance,
+    StartMaintenance,
+    deterministic_id,
+)
 
 from makima_stale_detector.domain.maintenance import MaintenanceDecider
 
@@ -17,7 +23,9 @@ ACTOR: Final = "stale_detector"
 
 
 class Maintenances:
-    """Commands `start_maintenance` and `end_maintenance`, of target `maintenance`. Daemons may send neither."""
+    """Commands `start_maintenance`, `open_maintenance` and `end_maintenance`, of target `maintenance`. Daemons may
+    send none.
+    """
 
     def __init__(self, log: Log, appender: Appender) -> None:
         self._commands = CommandHandler(
@@ -26,6 +34,7 @@ class Maintenances:
 
     def serve(self, router: CommandRouter) -> None:
         router.command(StartMaintenance, self._commands.handle)
+        router.command(OpenMaintenance, self._commands.handle)
         router.command(EndMaintenance, self._commands.handle)
 
     async def end(self, window: Window) -> None:

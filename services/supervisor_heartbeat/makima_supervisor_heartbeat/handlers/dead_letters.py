@@ -13,6 +13,7 @@ from nats.errors import Error as NatsError
 from makima_supervisor_heartbeat.domain.batching.write_batch import WriteBatch
 
 CONSUMER: Final = "supervisor_heartbeat"
+MAX_CONTENT_TYPE: Final = 100  # characters
 MAX_CONCURRENT_DEAD_LETTERS: Final = 64
 
 _logger = structlog.get_logger(__name__)
@@ -52,6 +53,7 @@ class DeadLetterSink:
                     "subject": message.subject,
                     "sequence": message.sequence,
                     "stream_epoch": stream_epoch,
+                    **_content_type(message),
                 },
                 payload=message.payload,
                 message_id=f"{stream_epoch}:{message.sequence}",
@@ -63,3 +65,9 @@ class DeadLetterSink:
                 sequence=message.sequence,
                 reason=repr(error),
             )
+
+
+def _content_type(message: Message) -> dict[str, str]:
+    """As a heartbeat that is sent again must have it, too; without one it is JSON."""
+    given = (message.headers or {}).get("Content-Type")
+    return {} if given is None else {"content_type": given[:MAX_CONTENT_TYPE]}

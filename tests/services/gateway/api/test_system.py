@@ -7,6 +7,7 @@ from typing import Any, cast
 import httpx
 import pytest
 import pytest_asyncio
+import structlog
 from makima_kernel.nats.dead_letters import dead_letter
 from makima_kernel.service.runtime import Service
 from makima_kernel.testing import eventually
@@ -96,6 +97,46 @@ async def test_dead_letters_come_in_pages_newest_first(gateways: Gateways, syste
     assert second.next_cursor is None
 
 
+async def test_a_dead_letter_is_sent_again_or_deleted_once(gateways: Gateways, system: System) -> None:
+    nats = gateways.replicas[0].nats
+    letters = await nats.jetstream().stream_info(subjects.DEAD_LETTERS_STREAM)
+    first = letters.state.last_seq + 1
+    beat = (
+        b'{"daemon_id":"d7","hostname":"h","seq":1,"timestamp":"2026-01-31T00:00:00Z","agents":[],'
+        b'"worktrees":0,"capacity":1}'
+    )
+    for payload in (beat, b"{", b"{"):
+        await dead_letter(
+            nats,
+            stream=subjects.HEARTBEATS_STREAM,
+            consumer="supervisor_heartbeat",
+            reason="too many",
+            origin={"subject": "makima.shards.1.daemon.d7", "sequence": 1},
+            payload=payload,
+        )
+    shown = {letter.id: letter for letter in (await system.dead_letters({"limit": 3})).items}
+    assert shown[str(first)].retry_until is not None
+    assert shown[str(first + 1)].retry_until is None
+    with structlog.testing.capture_logs() as lines:
+        await system.retry_dead_letter(str(first))
+        await system.delete_dead_letter(str(first + 1))
+    assert [(line["event"], line["number"], line["by"]) for line in lines if "number" in line] == [
+        ("dead_letter.retried", first, "admin:local"),
+        ("dead_letter.deleted", first + 1, "admin:local"),
+    ]
+    stored = await nats.jetstream().get_last_msg(subjects.HEARTBEATS_STREAM, "makima.shards.*.daemon.d7")
+    assert stored.data == beat
+    for gone in (str(first), str(first + 1), "999999"):
+        for act in (system.retry_dead_letter, system.delete_dead_letter):
+            with pytest.raises(ProblemError) as found:
+                await act(gone)
+            assert found.value.code == "NOT_FOUND"
+    with pytest.raises(ProblemError) as found:
+        await system.retry_dead_letter(str(first + 2))
+    assert (found.value.code, found.value.status) == ("CONFLICT", 409)
+    assert first + 2 in {int(letter.id) for letter in (await system.dead_letters({"limit": 3})).items}
+
+
 async def codes(http: httpx.AsyncClient, path: str) -> set[object]:
     """Of the reasons that the health of a contract gives."""
     return {reason["code"] for reason in listed(body(await http.get(path))["reasons"])}
@@ -124,6 +165,29 @@ async def test_a_maintenance_is_started_prolonged_shown_and_ended(
     head = await gateways.log.head()
     assert await system.end_maintenance("daemon:d1") == ()
     assert await gateways.log.head() == head
+
+
+async def test_a_window_that_somebody_opens_takes_nobodys_place(
+    gateways: Gateways, system: System, http: httpx.AsyncClient
+) -> None:
+    until = datetime.now(UTC) + SOON
+    window = await system.open_maintenance("daemon:d2", until, "new disk")
+    assert (window.id, window.scope, window.until) == ("daemon:d2", "daemon:d2", until)
+    assert await system.open_maintenance("daemon:d2", until, "new disk") == window
+    wanted = {"scope": "daemon:d2", "until": (until - SOON / 2).isoformat(), "reason": "kernel"}
+    problem = await refused(http.post("/maintenance", json=wanted), 409, "CONFLICT")
+    assert "new disk" in str(problem["detail"])
+    await system.open_maintenance("daemon:d3", until, "kernel")
+    key = {"Idempotency-Key": "ends d2"}
+    assert [(await http.delete("/maintenance/daemon:d2", headers=key)).status_code for _ in range(2)] == [
+        204,
+        204,
+    ]
+    await refused(http.delete("/maintenance/daemon:d2"), 404, "NOT_FOUND")
+    await refused(http.delete("/maintenance/all"), 404, "NOT_FOUND")
+    await refused(http.delete("/maintenance/fleet:x"), 422, "INVALID_REQUEST")
+    assert [one.id for one in await system.maintenance()] == ["daemon:d3"]
+    await system.end_maintenance("daemon:d3")
 
 
 @pytest.mark.parametrize(

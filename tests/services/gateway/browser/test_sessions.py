@@ -108,9 +108,7 @@ async def test_who_comes_first_learns_without_an_error_that_nobody_is_signed_in(
     }
     await signed_in(browser)
     assert (await asked())["me"] == body(await browser.get("/api/v1/me"))
-    await refused(
-        browser.get("/api/v1/session", headers={"Sec-Fetch-Site": "cross-site"}), 403, "FORBIDDEN"
-    )
+    await refused(browser.get("/api/v1/session", headers={"Sec-Fetch-Site": "cross-site"}), 403, "FORBIDDEN")
     await browser.delete("/api/v1/session", headers=own(browser))
     assert await asked() == nobody
 

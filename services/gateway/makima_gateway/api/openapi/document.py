@@ -27,6 +27,8 @@ NOT_THERE: Final = {
     "question_id": ErrorCode.QUESTION_NOT_FOUND,
     "daemon_id": ErrorCode.DAEMON_NOT_FOUND,
     "token_id": ErrorCode.NOT_FOUND,
+    "letter_id": ErrorCode.NOT_FOUND,
+    "window_id": ErrorCode.NOT_FOUND,
     "role": ErrorCode.PARTICIPANT_NOT_FOUND,
     "deliverable_id": ErrorCode.INVALID_DELIVERABLE,
 }

@@ -112,6 +112,14 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "show_system": Operation("Show the system", description="Administrators only."),
     "show_system_series": Operation("Show the vital signs of the last hour"),
     "list_dead_letters": Operation("List dead letters", description="Administrators only."),
+    "retry_dead_letter": Operation(
+        "Send a dead letter again", frozenset({ErrorCode.CONFLICT}), "Administrators only.", positions=False
+    ),
+    "delete_dead_letter": Operation("Delete a dead letter", description="Administrators only.", positions=False),
+    "open_maintenance": Operation(
+        "Open a maintenance window", frozenset({ErrorCode.CONFLICT}), "Administrators only. Changes no other window."
+    ),
+    "close_maintenance": Operation("End a maintenance window", description="Administrators only."),
     "show_maintenance": Operation("List maintenance windows", description="Administrators only."),
     "start_maintenance": Operation("Start a maintenance, or change its end", description="Administrators only."),
     "end_maintenance": Operation("End a maintenance", description="Administrators only."),

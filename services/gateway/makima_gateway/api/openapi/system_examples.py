@@ -11,6 +11,7 @@ from makima_gateway.api.schemas.system import (
     DeadLetterView,
     DetectorView,
     ReplicaView,
+    RetriedDeadLetter,
     ServiceView,
     System,
     Threshold,
@@ -20,7 +21,9 @@ from makima_gateway.auth.policy import Role
 _AT: Final = datetime(2026, 1, 31, 10, 30, tzinfo=UTC)
 _UNTIL: Final = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 _ME: Final = Me(Role.VIEWER, "ada", "1c0d5b7e-8f43-5a0e-9a55-0f6b1f0c7d44", ["GET /contracts"], "local")
-_WINDOW: Final = MaintenanceWindow("daemon:laptop-1", _AT, _UNTIL, "new disk", "admin:local")
+_WINDOW: Final = MaintenanceWindow(
+    "daemon:laptop-1", "daemon:laptop-1", _AT, _UNTIL, "new disk", "admin:local"
+)
 
 EXAMPLES: Final[Mapping[str, object]] = {
     "Me": _ME,
@@ -75,10 +78,13 @@ EXAMPLES: Final[Mapping[str, object]] = {
                 first_at=_AT,
                 excerpt='{"task_id":"t2","state":"working"}',
                 truncated=False,
+                retry_until=None,
             )
         ],
         "WyJkZWFkLWxldHRlcnMiLDE3XQ",
     ),
+    "RetriedDeadLetter": RetriedDeadLetter("MAKIMA_HEARTBEATS", 90344),
+    "MaintenanceWindow": _WINDOW,
     "MaintenanceWindows": MaintenanceWindows([_WINDOW]),
     "StartMaintenanceBody": {"scope": "daemon:laptop-1", "until": _UNTIL, "reason": "new disk"},
 }

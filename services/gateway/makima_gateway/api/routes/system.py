@@ -1,4 +1,4 @@
-"""Shows the system to administrators: its replicas, what it was set to, and what it could not process."""
+"""Shows the system to administrators: its replicas, and what it was set to."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -6,25 +6,19 @@ from typing import Final, cast
 
 from fastapi import APIRouter
 from makima_kernel.service.settings import Settings
-from makima_schemas.errors import ErrorCode
-from makima_schemas.refusal import Refused
 from nats.errors import Error as NatsError
 from starlette.responses import Response
 
-from makima_gateway.api.reads import Cursor, Limit, Reading
+from makima_gateway.api.reads import Reading
 from makima_gateway.api.routes.maintenance import windows_view
 from makima_gateway.api.schemas.system import (
-    DeadLetterPage,
-    DeadLetterView,
     DetectorView,
     ReplicaView,
     ServiceView,
     System,
     Threshold,
 )
-from makima_gateway.http import pagination as cursors
-from makima_gateway.system import dead_letters
-from makima_gateway.system.dead_letters import DeadLetter
+from makima_gateway.http.problems import broker_away
 from makima_gateway.system.replicas import SeenReplica
 
 router = APIRouter(tags=["system"])
@@ -43,7 +37,7 @@ async def show_system(read: Reading) -> Response:
     try:
         seen = await gateway.replicas.now()
     except (NatsError, TimeoutError) as error:
-        raise _broker(error) from error
+        raise broker_away(error) from error
     windows = await gateway.maintenance.now()
     settings = gateway.settings
     return read.answer(
@@ -59,20 +53,6 @@ async def show_system(read: Reading) -> Response:
             flags=dict[str, bool](settings.feature_flags.model_dump()),
         )
     )
-
-
-@router.get("/dead-letters", response_model=DeadLetterPage)
-async def list_dead_letters(read: Reading, limit: Limit = 50, cursor: Cursor = None) -> Response:
-    """Newest first; kept for 30 days. A page may have fewer than `limit` although there are older ones: go on with
-    `next_cursor`.
-    """
-    before = cursors.position("dead-letters", cursor)
-    try:
-        letters = await dead_letters.newest(read.gateway.nats, limit, before)
-    except (NatsError, TimeoutError) as error:
-        raise _broker(error) from error
-    following = None if letters.before is None else cursors.encode("dead-letters", letters.before)
-    return read.answer(DeadLetterPage([_view(letter) for letter in letters.found], following))
 
 
 def services(seen: Iterable[SeenReplica]) -> list[ServiceView]:
@@ -141,26 +121,3 @@ def _numbers(seen: Iterable[SeenReplica], name: str) -> Iterator[float]:
         value = one.answer.figures.get(name)
         if isinstance(value, int | float) and not one.silent_seconds:
             yield float(value)
-
-
-def _view(letter: DeadLetter) -> DeadLetterView:
-    return DeadLetterView(
-        id=str(letter.number),
-        stream=letter.stream,
-        consumer=letter.consumer,
-        sequence=letter.sequence,
-        subject=letter.subject,
-        reason=letter.reason,
-        sender=letter.sender,
-        first_at=letter.at,
-        excerpt=letter.excerpt,
-        truncated=letter.truncated,
-    )
-
-
-def _broker(error: Exception) -> Refused:
-    return Refused(
-        ErrorCode.UNAVAILABLE,
-        f"the broker does not answer: {type(error).__name__}",
-        hint="try again; /healthz of each service says what it lacks",
-    )

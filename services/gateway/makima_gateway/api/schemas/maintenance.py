@@ -12,8 +12,11 @@ from makima_gateway.http.bodies import Body
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceWindow:
-    """Verdicts of silence about the senders of `scope` wait until `until`, or until it is ended."""
+    """Verdicts of silence about the senders of `scope` wait until `until`, or until it is ended. Of a scope there is one
+    window, which has the scope's name as its `id`.
+    """
 
+    id: str
     scope: str
     started_at: datetime
     until: datetime

@@ -75,7 +75,7 @@ class DeadLetterView:
 
     `stream`, `consumer`, `sequence`, `subject`: where it came from and who could not process it. `sender`:
     `<kind>:<id>`, null if it could not be told. `excerpt`: the beginning of its payload, with escapes for what is
-    not printable.
+    not printable. `retry_until`: until when it may be sent again, null if that would not help.
     """
 
     id: str
@@ -88,6 +88,15 @@ class DeadLetterView:
     first_at: datetime
     excerpt: str
     truncated: bool
+    retry_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RetriedDeadLetter:
+    """Where the message lies now."""
+
+    stream: str
+    sequence: int
 
 
 @dataclass(frozen=True, slots=True)

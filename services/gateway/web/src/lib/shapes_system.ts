@@ -11,8 +11,9 @@ export interface Letter {
   readonly first_at: string;
   readonly excerpt: string;
   readonly truncated: boolean;
+  readonly retry_until: string | null; // null: to send it again would not help
 }
-export interface Quiet { readonly scope: string; readonly started_at: string; readonly until: string; readonly reason: string; readonly started_by: string }
+export interface Quiet { readonly id: string; readonly scope: string; readonly started_at: string; readonly until: string; readonly reason: string; readonly started_by: string }
 export interface Token {
   readonly id: string;
   readonly role: string;
