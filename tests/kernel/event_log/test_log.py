@@ -43,6 +43,23 @@ async def test_a_stream_is_its_tenants(pool: asyncpg.Pool) -> None:
     assert [e.position for e in await log.stream("other", "contract-a")] == [4]
 
 
+async def test_several_streams_are_read_as_one_from_either_end(pool: asyncpg.Pool) -> None:
+    log = Log(pool)
+    for number in range(6):
+        await call(pool, command(f"contract-{'abc'[number % 3]}", event(), event()))
+    await call(pool, command("contract-a", event(), tenant="other"))
+
+    async def read(after: int, before: int, limit: int, *, newest_first: bool = False) -> list[int]:
+        streams = ["contract-a", "contract-c", "contract-nobody"]
+        return await log.positions_of("default", streams, after, before, limit, newest_first=newest_first)
+
+    assert await read(0, 100, 9) == [1, 2, 5, 6, 7, 8, 11, 12]
+    assert await read(2, 11, 3) == [5, 6, 7]
+    assert await read(2, 12, 3, newest_first=True) == [11, 8, 7]
+    assert await read(12, 100, 9) == await read(0, 1, 9, newest_first=True) == []
+    assert [each.position for each in await log.at([11, 2, 99, 5])] == [2, 5, 11]
+
+
 async def test_a_stream_is_read_across_partitions(pool: asyncpg.Pool) -> None:
     await call(pool, command("contract-a", event()))
     await pool.execute(

@@ -46,6 +46,20 @@ class Log:
         """At most `limit` events of a stream that are of these types and have this member, newest first."""
         return _recorded(await self._pool.fetch(SQL["newest"], tenant, stream, types, member, limit))
 
+    async def positions_of(
+        self, tenant: str, streams: Sequence[str], after: int, before: int, limit: int, *, newest_first: bool
+    ) -> list[int]:
+        """Where the events of these streams stand, between the positions `after` and `before`: at most `limit`, the
+        first ones in order, or the last ones, newest first.
+        """
+        name = "newest_of" if newest_first else "oldest_of"
+        rows = await self._pool.fetch(SQL[name], tenant, list(streams), after, before, limit)
+        return [row[0] for row in rows]
+
+    async def at(self, positions: Sequence[int]) -> list[Recorded]:
+        """The events at these positions, in order; those that are not there are missing."""
+        return _recorded(await self._pool.fetch(SQL["at"], list(positions)))
+
     async def after(self, position: int, limit: int = 1000) -> list[Recorded]:
         """At most `limit` events with a position above `position`, in order.
 

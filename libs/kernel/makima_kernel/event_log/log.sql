@@ -23,6 +23,32 @@ where position > $1
 order by position
 limit $2
 
+-- name: oldest_of
+-- Where the first $5 events of the streams $2 stand that come after position $3 and before $4, in order. Of each stream no more are
+-- looked at: its versions rise with the positions.
+select found.position from unnest($2::text[]) as wanted (stream)
+cross join lateral (
+  select position from event_log.events
+  where tenant = $1 and stream = wanted.stream and position > $3 and position < $4
+  order by version limit $5
+) as found
+order by found.position limit $5
+
+-- name: newest_of
+-- As `oldest_of`, the last $5 of them, newest first.
+select found.position from unnest($2::text[]) as wanted (stream)
+cross join lateral (
+  select position from event_log.events
+  where tenant = $1 and stream = wanted.stream and position > $3 and position < $4
+  order by version desc limit $5
+) as found
+order by found.position desc limit $5
+
+-- name: at
+-- The events at these positions, in order.
+select position, tenant, stream, version, event_id, command_id, type, schema, convert_to(data::text, 'UTF8'), meta, recorded_at
+from event_log.events where position = any ($1::bigint[]) order by position
+
 -- name: contracts_touched
 -- The contracts of events between two positions, in order: of their own stream, or named by the event.
 select position, tenant, coalesce(

@@ -99,6 +99,7 @@ POLICY: Final[Mapping[str, Rule]] = {
         f"GET {_CONTRACT}{part}": _READS
         for part in (
             "/events",
+            "/timeline",
             "/health",
             "/export",
             "/agents/{role}/heartbeats",

@@ -30,6 +30,8 @@ List = Literal[
     "dead-letters",
     "state",
     "needs-you",
+    "timeline",
+    "timeline, newest first",
 ]
 
 

@@ -73,6 +73,8 @@ class Actors:
             "question_id": "q1",
             "role": "builder",
             "token_id": "nobodys",
+            "letter_id": "999999",
+            "window_id": "daemon:nobody",
         }
         return route.partition(" ")[2].format(
             contract_id=contract or self.contract, daemon_id=daemon, **names

@@ -80,6 +80,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "contract_health": Operation("Diagnose a contract"),
     "export_contract": Operation("Export a contract"),
     "list_events": Operation("List the events of a contract"),
+    "list_timeline": Operation("List what happened around a contract"),
     "supervisor_status": Operation("Show the supervisor's status", frozenset({ErrorCode.SUPERVISOR_NOT_FOUND, ErrorCode.SUPERVISOR_DEAD})),
     "restart_supervisor": Operation("Restart the supervisor", frozenset({ErrorCode.SUPERVISOR_NOT_FOUND})),
     "list_saved_state": Operation(
