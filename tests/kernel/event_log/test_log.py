@@ -1,10 +1,13 @@
 """Reading the log, by stream and by position."""
 
+from collections.abc import Iterator
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
+import orjson
 from makima_kernel.event_log.append import Duplicate, KeyReused
-from makima_kernel.event_log.log import Log
+from makima_kernel.event_log.log import SQL, Log
 
 from tests.kernel.event_log.append_builders import call, command, event
 
@@ -58,6 +61,37 @@ async def test_several_streams_are_read_as_one_from_either_end(pool: asyncpg.Poo
     assert await read(2, 12, 3, newest_first=True) == [11, 8, 7]
     assert await read(12, 100, 9) == await read(0, 1, 9, newest_first=True) == []
     assert [each.position for each in await log.at([11, 2, 99, 5])] == [2, 5, 11]
+
+
+async def test_either_end_of_several_streams_costs_what_it_shows(pool: asyncpg.Pool) -> None:
+    await call(pool, command("contract-a", event()))
+    await pool.execute(
+        """insert into event_log.events
+        select number + 1, tenant, 'contract-' || number % 10, 1 + number / 10, gen_random_uuid(), command_id, type, schema, data, meta,
+          recorded_at
+        from event_log.events, generate_series(10, 10000) as number"""
+    )
+    await pool.execute("analyze event_log.events")
+    streams = [f"contract-{number}" for number in range(3)]
+    for name in ("oldest_of", "newest_of"):
+        explained = await pool.fetchval(
+            f"explain (analyze, format json) {SQL[name]}", "default", streams, 0, 2**62, 50
+        )
+        plan = str(orjson.loads(explained))
+        assert "Seq Scan" not in plan
+        assert "'Sort Method': 'external" not in plan
+        (whole,) = orjson.loads(explained)
+        assert max(rows_read(whole["Plan"])) <= 50
+    found = await Log(pool).positions_of("default", streams, 0, 2**62, 4, newest_first=True)
+    assert found == [10001, 9993, 9992, 9991]
+
+
+def rows_read(plan: dict[str, Any]) -> Iterator[float]:
+    """Of the events' table, by each node in each of its repeats."""
+    if str(plan.get("Relation Name", "")).startswith("events"):
+        yield plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
+    for part in plan.get("Plans", []):
+        yield from rows_read(part)
 
 
 async def test_a_stream_is_read_across_partitions(pool: asyncpg.Pool) -> None:

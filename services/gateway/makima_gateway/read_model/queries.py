@@ -102,24 +102,8 @@ class Queries:
 
         Raises `TimeoutError` if it takes longer than `search_seconds`.
         """
-        like = None if wanted.q is None else f"%{escaped(wanted.q)}%"
-        arguments = (
-            wanted.status,
-            wanted.phase,
-            wanted.waiting,
-            wanted.stale,
-            wanted.threshold,
-            like,
-            before,
-            limit,
-            visibility.owner_id,
-            visibility.daemon_id,
-            PAGE_BYTES,
-            SEARCHED_CHARACTERS,
-        )
-        found = await self._pool.fetch(
-            SQL["contracts"], visibility.tenant, *arguments, timeout=search_seconds
-        )
+        arguments = (*matching(visibility, wanted), before, limit, PAGE_BYTES)
+        found = await self._pool.fetch(SQL["contracts"], *arguments, timeout=search_seconds)
         return _measured(contract_row, cast("Sequence[Record]", found))
 
     async def contracts_of(self, tenant: str, contract_ids: Sequence[str]) -> list[ContractRow]:
@@ -278,6 +262,22 @@ def _measured(make: Callable[[Record], R], records: Sequence[Record]) -> Found[R
     """The rows of records whose last column, `found`, says how many there are without the limit of bytes."""
     rows = [make({name: value for name, value in each.items() if name != "found"}) for each in records]
     return Found(rows, cut=bool(records) and cast("int", records[0]["found"]) > len(records))
+
+
+def matching(visibility: Visibility, wanted: Filter) -> tuple[object, ...]:
+    """The parameters of `contracts_that_match`, $1 to $10."""
+    return (
+        visibility.tenant,
+        wanted.status,
+        wanted.phase,
+        wanted.waiting,
+        wanted.stale,
+        wanted.threshold,
+        None if wanted.q is None else f"%{escaped(wanted.q)}%",
+        visibility.owner_id,
+        visibility.daemon_id,
+        SEARCHED_CHARACTERS,
+    )
 
 
 def escaped(text: str) -> str:

@@ -6,12 +6,26 @@ select * from gateway.contracts where tenant = $1 and id = $2
 select tenant, id, version from gateway.contracts
 where (tenant, id) in (select * from unnest($1::text[], $2::text[]))
 
+-- name: contracts_that_match
+-- The filters of a list of contracts, of which this is a part. With a threshold ($6), a contract is stale if it is at work, has no alive
+-- supervisor (an alive one counts as activity) and had no activity for so long. $7 is sought in the name and in the first $10 characters of
+-- the description: a longer part would have to be read from where Postgres keeps long values, for each contract. $8: only contracts of this
+-- owner; $9: only those that this daemon runs.
+contracts.tenant = $1
+  and ($2::text[] is null or contracts.status = any ($2))
+  and ($3::text is null or contracts.phase = $3)
+  and ($4::boolean is null or (contracts.status = 'waiting_for_input') = $4)
+  and ($5::boolean is null or $6::interval is not null or contracts.stale = $5)
+  and ($6::interval is null or coalesce($5, true) = (
+    contracts.status in ('active', 'waiting_for_input', 'completing') and not contracts.supervisor_alive
+    and contracts.last_activity_at <= clock_timestamp() - $6
+  ))
+  and ($7::text is null or contracts.name ilike $7 or left(contracts.description, $10) ilike $7)
+  and ($8::text is null or contracts.owner_id = $8)
+  and ($9::text is null or contracts.daemon_id = $9)
+
 -- name: contracts
--- Newest first, those created before position $8. With a threshold ($6), a contract is stale if it is at
--- work, has no alive supervisor (an alive one counts as activity) and had no activity for so long. $10: only
--- contracts of this owner; $11: only those that this daemon runs. Without descriptions, and none after the
--- others have $12 bytes. $7 is sought in the name and in the first $13 characters of the description: a longer
--- part would have to be read from where Postgres keeps long values, for each contract.
+-- Those that match, newest first, created before position $11: at most $12, without descriptions, and none after the others have $13 bytes.
 select
   tenant, id, name, '' as description, contract_type, owner_id, status, phase, phases, deliverables, version, phase_guard,
   auto_complete_enabled, stale_after_seconds, tasks_total, tasks_pending, tasks_claimed, tasks_running, tasks_completed, tasks_failed,
@@ -23,26 +37,17 @@ from (
     select *, octet_length(phases::text) + octet_length(deliverables::text) + octet_length(coalesce(blocked_reason, '')) +
       octet_length(coalesce(failure_reason, '')) as bytes
     from gateway.contracts
-    where tenant = $1
-      and ($2::text[] is null or status = any ($2))
-      and ($3::text is null or phase = $3)
-      and ($4::boolean is null or (status = 'waiting_for_input') = $4)
-      and ($5::boolean is null or $6::interval is not null or stale = $5)
-      and ($6::interval is null or coalesce($5, true) = (
-        status in ('active', 'waiting_for_input', 'completing') and not supervisor_alive and last_activity_at <= clock_timestamp() - $6
-      ))
-      and ($7::text is null or name ilike $7 or left(description, $13) ilike $7)
-      and ($8::bigint is null or created_position < $8)
-      and ($10::text is null or owner_id = $10)
-      and ($11::text is null or daemon_id = $11)
+    where
+    -- include: contracts_that_match
+      and ($11::bigint is null or created_position < $11)
     order by created_position desc
-    limit $9
+    limit $12
   ) as page
 ) as measured
-where bytes_before < $12 order by created_position desc
+where bytes_before < $13 order by created_position desc
 
 -- name: contracts_sorted
--- As `contracts`, in the order $11, behind the keys ($12, $13, $14). All contracts that match are looked at. `needs`:
+-- Those that match, in the order $11, behind the keys ($12, $13, $14). All contracts that match are looked at. `needs`:
 -- what waits for a person first, then what failed or is stale, then what is at work, each by how long it is so; `progress_at`: moved longest
 -- ago first, as far as the log says; `created_at`: newest first.
 with matching as (
@@ -59,17 +64,8 @@ with matching as (
     case $11 when 'name' then lower(name) else '' end as word
   from gateway.contracts
   left join gateway.supervisors on supervisors.tenant = contracts.tenant and supervisors.task_id = contracts.supervisor_task_id
-  where contracts.tenant = $1
-  and ($2::text[] is null or status = any ($2))
-  and ($3::text is null or contracts.phase = $3)
-  and ($4::boolean is null or (status = 'waiting_for_input') = $4)
-  and ($5::boolean is null or $6::interval is not null or stale = $5)
-  and ($6::interval is null or coalesce($5, true) = (
-  status in ('active', 'waiting_for_input', 'completing') and not supervisor_alive and last_activity_at <= clock_timestamp() - $6
-  ))
-  and ($7::text is null or name ilike $7 or left(description, $10) ilike $7)
-    and ($8::text is null or owner_id = $8)
-    and ($9::text is null or contracts.daemon_id = $9)
+  where
+  -- include: contracts_that_match
 ), page as (
   select * from matching
   where $12::numeric is null or (number, word, created_position) > ($12, $13::text, $14::bigint)
@@ -89,19 +85,9 @@ from page join gateway.contracts on contracts.tenant = page.tenant and contracts
 order by page.number, page.word, page.created_position
 
 -- name: contracts_count
--- How many match; the filters are those of `contracts`.
-select count(*) from gateway.contracts
-where tenant = $1
-  and ($2::text[] is null or status = any ($2))
-  and ($3::text is null or phase = $3)
-  and ($4::boolean is null or (status = 'waiting_for_input') = $4)
-  and ($5::boolean is null or $6::interval is not null or stale = $5)
-  and ($6::interval is null or coalesce($5, true) = (
-  status in ('active', 'waiting_for_input', 'completing') and not supervisor_alive and last_activity_at <= clock_timestamp() - $6
-  ))
-  and ($7::text is null or name ilike $7 or left(description, $10) ilike $7)
-  and ($8::text is null or owner_id = $8)
-  and ($9::text is null or daemon_id = $9)
+-- How many match.
+select count(*) from gateway.contracts where
+-- include: contracts_that_match
 
 -- name: contracts_tallied
 -- How many match, where nothing but status and phase is asked for: counted already.

@@ -6,7 +6,7 @@ from typing import Literal, cast
 
 import asyncpg
 
-from makima_gateway.read_model.queries import SEARCHED_CHARACTERS, SQL, Filter, Visibility, escaped
+from makima_gateway.read_model.queries import SQL, Filter, Visibility, matching
 from makima_gateway.read_model.rows import ContractRow
 from makima_gateway.read_model.storage import contract_row
 
@@ -36,7 +36,7 @@ class SortedContracts:
         Raises `TimeoutError` if it takes longer than `search_seconds`.
         """
         behind = after or (None, None, None)
-        arguments = (*self._filtered(visibility, wanted), sort, *behind, limit)
+        arguments = (*matching(visibility, wanted), sort, *behind, limit)
         found = await self._pool.fetch(SQL["contracts_sorted"], *arguments, timeout=search_seconds)
         rows = [(contract_row(record), record) for record in cast("Sequence[Record]", found)]
         return [
@@ -52,22 +52,7 @@ class SortedContracts:
         if simple == (None,) * len(simple):
             arguments = visibility.tenant, wanted.status, wanted.phase, visibility.owner_id
             return cast("int", await self._pool.fetchval(SQL["contracts_tallied"], *arguments))
-        arguments = self._filtered(visibility, wanted)
+        arguments = matching(visibility, wanted)
         return cast(
             "int", await self._pool.fetchval(SQL["contracts_count"], *arguments, timeout=search_seconds)
-        )
-
-    @staticmethod
-    def _filtered(visibility: Visibility, wanted: Filter) -> tuple[object, ...]:
-        return (
-            visibility.tenant,
-            wanted.status,
-            wanted.phase,
-            wanted.waiting,
-            wanted.stale,
-            wanted.threshold,
-            None if wanted.q is None else f"%{escaped(wanted.q)}%",
-            visibility.owner_id,
-            visibility.daemon_id,
-            SEARCHED_CHARACTERS,
         )
