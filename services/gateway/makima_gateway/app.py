@@ -38,7 +38,7 @@ from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.projection import ReadModel
 from makima_gateway.read_model.queries import Queries
 from makima_gateway.read_model.sorted_contracts import SortedContracts
-from makima_gateway.read_model.version_watch import VersionWatch
+from makima_gateway.read_model.version_watch import Shares, VersionWatch
 from makima_gateway.system.maintenance import MaintenanceReader
 from makima_gateway.system.replicas import Replicas
 from makima_gateway.system.series import SystemSeries
@@ -65,7 +65,9 @@ async def build(service: Service) -> None:
     pulse = Pulse(service.log, watched, log_tail.subscriptions)
     reminders = StaleReminders(log_tail.subscriptions.notify_all, names)
     owners = Owners(queries, service.log)
-    version_watch = VersionWatch(queries, projector, service.settings.http.waits_at_once_per_token)
+    limits = service.settings.http
+    shares = Shares(limits.waits_at_once_per_token, limits.waits_at_once_per_owner)
+    version_watch = VersionWatch(queries, projector, shares)
     series = SystemSeries()
     signs = VitalSigns(service.log, projector, latest_heartbeats, watched)
     gateway = Gateway(
@@ -144,7 +146,6 @@ async def build(service: Service) -> None:
         log_tail.close()
         version_watch.close()
 
-    limits = service.settings.http
     service.loop(
         "http",
         lambda: serve(app, bound, limits, on_listening=listening, close_sockets=end_waiting, tls=tls),

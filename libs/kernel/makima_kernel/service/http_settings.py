@@ -57,6 +57,11 @@ class HttpSettings(BaseModel):
         ge=0,
         description="reads that wait for a change (`Prefer: wait`); one more is answered at once",
     )
+    waits_at_once_per_owner: int = Field(
+        default=2_000,
+        ge=0,
+        description="the same of all tokens of one owner, or one daemon, so that they leave others their connections",
+    )
     request_wait_seconds: float = Field(
         default=5, ge=0, le=60, description="for its turn; then the request is refused with status 429"
     )

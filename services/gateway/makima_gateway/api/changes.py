@@ -14,6 +14,7 @@ from makima_gateway.http.conditional import versions_known, wait_seconds
 from makima_gateway.http.middleware import WAITED
 from makima_gateway.http.responses import etag
 from makima_gateway.read_model.rows import ContractRow
+from makima_gateway.read_model.version_watch import Holder
 
 IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", max_length=1000)]
 Prefer = Annotated[str | None, Header(alias="Prefer", max_length=1000)]
@@ -49,9 +50,8 @@ class ConditionalRead:
         if not self._seconds:
             return await read.contract(contract_id)
         caller = read.principal
-        with read.gateway.version_watch.waiter(
-            caller.token_id, caller.tenant, contract_id, self._known
-        ) as waiter:
+        holder = Holder(caller.token_id, caller.account)
+        with read.gateway.version_watch.waiter(holder, caller.tenant, contract_id, self._known) as waiter:
             row = await read.contract(contract_id)
             if waiter is None or not self.is_known(row):
                 return row

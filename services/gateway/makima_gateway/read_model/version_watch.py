@@ -22,6 +22,22 @@ MAX_REST_SECONDS: Final = 5.0  # one slow query must not hold up everybody for l
 DATABASE_RETRY_SECONDS: Final = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose request waits: a token's, and an owner's, who may have many tokens (also those of agents)."""
+
+    token: str
+    owner: str  # its account (`Principal.account`)
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """How many requests may wait at once."""
+
+    of_token: int
+    of_owner: int
+
+
 @dataclass(eq=False, slots=True)
 class Waiter:
     """A request that knows these versions of a contract (null: any) and waits for another one."""
@@ -38,42 +54,49 @@ def rest_seconds(query_seconds: float) -> float:
 
 
 class VersionWatch:
-    """The waiting requests of this process; at most `per_token` of one token."""
+    """The waiting requests of this process: of one token, and of one owner, no more than their shares."""
 
-    def __init__(self, queries: Queries, projector: Projector, per_token: int) -> None:
-        self._queries, self._projector, self._per_token = queries, projector, per_token
+    def __init__(self, queries: Queries, projector: Projector, shares: Shares) -> None:
+        self._queries, self._projector, self._shares = queries, projector, shares
         self._waiters: defaultdict[tuple[str, str], set[Waiter]] = defaultdict(set)
         self._of_token: Counter[str] = Counter()
+        self._of_owner: Counter[str] = Counter()
         self._came = asyncio.Event()  # set when there is somebody to look for
         self._closing = False
 
     @contextmanager
     def waiter(
-        self, token_id: str, tenant: str, contract_id: str, known: frozenset[int] | None
+        self, holder: Holder, tenant: str, contract_id: str, known: frozenset[int] | None
     ) -> Generator[Waiter | None]:
-        """A waiter from now on; None if the token has as many as it may have, or the server stops.
+        """A waiter from now on; None if its token or its owner has as many as it may have, or the server stops.
 
         Whoever reads the contract after this misses no change of it.
         """
-        if self._closing or self._of_token[token_id] >= self._per_token:
+        if self._closing or self._has_its_share(holder):
             metrics.http_waits_refused.inc()
             yield None
             return
         key, waiter = (tenant, contract_id), Waiter(tenant, contract_id, known)
         self._waiters[key].add(waiter)
-        self._of_token[token_id] += 1
+        self._of_token[holder.token] += 1
+        self._of_owner[holder.owner] += 1
         self._came.set()
         metrics.exported(metrics.http_waiting).inc()
         try:
             yield waiter
         finally:
             metrics.exported(metrics.http_waiting).dec()
-            self._of_token[token_id] -= 1
-            if not self._of_token[token_id]:
-                del self._of_token[token_id]
+            _less(self._of_token, holder.token)
+            _less(self._of_owner, holder.owner)
             self._waiters[key].discard(waiter)
             if not self._waiters[key]:
                 del self._waiters[key]
+
+    def _has_its_share(self, holder: Holder) -> bool:
+        return (
+            self._of_token[holder.token] >= self._shares.of_token
+            or self._of_owner[holder.owner] >= self._shares.of_owner
+        )
 
     def close(self) -> None:
         """Let every waiting request be answered now: the server stops."""
@@ -111,3 +134,10 @@ class VersionWatch:
             for waiter in self._waiters.get(key, ()):
                 if version is None or (waiter.known is not None and version not in waiter.known):
                     waiter.changed.set()
+
+
+def _less(counted: Counter[str], name: str) -> None:
+    """One less; a name without any is forgotten."""
+    counted[name] -= 1
+    if not counted[name]:
+        del counted[name]

@@ -31,13 +31,17 @@ from tests.services.gateway.harness import (
     refused,
     running,
 )
+from tests.services.gateway.tokens import client_as
 
 WAITS = 2  # of one token
+OWNERS_WAITS = 3
 
 
 @pytest.fixture
 async def gateways(settings: Settings, pool: asyncpg.Pool, nats: Client) -> AsyncIterator[Gateways]:
-    limits = HttpSettings(requests_at_once_per_token=1, waits_at_once_per_token=WAITS)
+    limits = HttpSettings(
+        requests_at_once_per_token=1, waits_at_once_per_token=WAITS, waits_at_once_per_owner=OWNERS_WAITS
+    )
     async with running(settings.model_copy(update={"http": limits}), pool, nats, replicas=2) as made:
         yield made
 
@@ -103,6 +107,32 @@ async def test_waiting_reads_hold_no_turn_and_one_too_many_is_answered_at_once(g
     assert other.status_code == 201
     await act(http, str(contract["id"]), "start")
     assert {read.status_code for read in await asyncio.gather(*reads)} == {200}
+
+
+async def test_an_owner_with_many_tokens_leaves_others_their_share(gateways: Gateways) -> None:
+    http = gateways.clients[0]
+    async with (
+        client_as(http, "owner", owner="alice") as first,
+        client_as(http, "owner", owner="alice") as second,
+        client_as(http, "owner", owner="bob") as bob,
+    ):
+        hers, his = str((await created(first))["id"]), str((await created(bob))["id"])
+        reads = [waiting(first, hers, 1) for _ in range(WAITS)]
+        await waits(gateways, WAITS)
+        reads.append(waiting(second, hers, 1))
+        await waits(gateways, OWNERS_WAITS)
+        answer = await waiting(second, hers, 1)
+        assert (answer.status_code, "Preference-Applied" in answer.headers) == (304, False)
+        other = waiting(bob, his, 1)
+        await waits(gateways, OWNERS_WAITS + 1)
+        await act(first, hers, "start")
+        assert {read.status_code for read in await asyncio.gather(*reads)} == {200}
+        await act(bob, his, "start")
+        assert (await other).headers["Preference-Applied"] == "wait=30"
+        again = waiting(second, hers, 2)
+        await waits(gateways, 1)
+        await act(first, hers, "pause")
+        assert (await again).status_code == 200, "what has ended leaves its place"
 
 
 async def test_a_sync_holds_no_turn_while_it_waits(
