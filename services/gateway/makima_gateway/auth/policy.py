@@ -167,6 +167,7 @@ POLICY: Final[Mapping[str, Rule]] = {
     "POST /daemons/{daemon_id}/heartbeat": Rule(frozenset({Role.ADMIN, Role.DAEMON}), Scope.DAEMON),
     "GET /system": _RUNS_THE_SYSTEM,
     "GET /system/series": Rule(EVERYBODY, Scope.ALL),
+    "GET /system/thresholds": Rule(EVERYBODY, Scope.ALL),
     "GET /dead-letters": _RUNS_THE_SYSTEM,
     "POST /dead-letters/{letter_id}/retry": _RUNS_THE_SYSTEM,
     "DELETE /dead-letters/{letter_id}": _RUNS_THE_SYSTEM,

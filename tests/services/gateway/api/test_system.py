@@ -18,6 +18,7 @@ from makima_sdk import Http, ProblemError, System
 from makima_stale_detector import app as stale_detector
 
 from tests.services.gateway.harness import ADMIN, Gateways, body, created, listed, refused
+from tests.services.gateway.tokens import client_as
 from tests.shared_gateway import shared_gateway
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("gateway system")]
@@ -72,6 +73,14 @@ async def test_the_system_names_every_replica_with_what_it_lacks_and_how_far_beh
         "set_by": "default",
     }
     assert found["flags"]["supervisor_heartbeat"] is True
+
+
+async def test_everybody_may_read_what_colours_the_ages(system: System, http: httpx.AsyncClient) -> None:
+    whole = cast("dict[str, Any]", await system.show())["thresholds"]
+    for role in ("owner", "viewer"):
+        async with client_as(http, role, owner="alice") as asker:
+            assert body(await asker.get("/system/thresholds")) == {"thresholds": whole}
+            await refused(asker.get("/system"), 403, "FORBIDDEN")
 
 
 async def test_dead_letters_come_in_pages_newest_first(gateways: Gateways, system: System) -> None:

@@ -111,6 +111,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "list_daemons": Operation("List daemons", description="By id."),
     "show_daemon": Operation("Show a daemon", description="Its connection comes from the event log, everything else from its last heartbeat."),
     "show_system": Operation("Show the system", description="Administrators only."),
+    "show_thresholds": Operation("Show the thresholds in force"),
     "show_system_series": Operation("Show the vital signs of the last hour"),
     "list_dead_letters": Operation("List dead letters", description="Administrators only."),
     "retry_dead_letter": Operation(

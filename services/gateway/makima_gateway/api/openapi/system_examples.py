@@ -15,6 +15,7 @@ from makima_gateway.api.schemas.system import (
     ServiceView,
     System,
     Threshold,
+    Thresholds,
 )
 from makima_gateway.auth.policy import Role
 
@@ -24,6 +25,8 @@ _ME: Final = Me(Role.VIEWER, "ada", "1c0d5b7e-8f43-5a0e-9a55-0f6b1f0c7d44", ["GE
 _WINDOW: Final = MaintenanceWindow(
     "daemon:laptop-1", "daemon:laptop-1", _AT, _UNTIL, "new disk", "admin:local"
 )
+
+_THRESHOLDS: Final = {"heartbeat_timeout_seconds": Threshold(120.0, "seconds", "default")}
 
 EXAMPLES: Final[Mapping[str, object]] = {
     "Me": _ME,
@@ -57,9 +60,10 @@ EXAMPLES: Final[Mapping[str, object]] = {
         ],
         detector=DetectorView(1.0, 240, 0.06, []),
         maintenance=[_WINDOW],
-        thresholds={"heartbeat_timeout_seconds": Threshold(120.0, "seconds", "default")},
+        thresholds=_THRESHOLDS,
         flags={"supervisor_heartbeat": True},
     ),
+    "Thresholds": Thresholds(_THRESHOLDS),
     "SystemSeriesView": {
         "step_seconds": 60,
         "from": _AT,

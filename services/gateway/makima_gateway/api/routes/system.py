@@ -17,6 +17,7 @@ from makima_gateway.api.schemas.system import (
     ServiceView,
     System,
     Threshold,
+    Thresholds,
 )
 from makima_gateway.http.problems import broker_away
 from makima_gateway.system.replicas import SeenReplica
@@ -53,6 +54,12 @@ async def show_system(read: Reading) -> Response:
             flags=dict[str, bool](settings.feature_flags.model_dump()),
         )
     )
+
+
+@router.get("/system/thresholds", response_model=Thresholds)
+async def show_thresholds(read: Reading) -> Response:
+    """What decides when somebody is late, dead, stuck or stale: whoever shows ages needs it."""
+    return read.answer(Thresholds(thresholds(read.gateway.settings)))
 
 
 def services(seen: Iterable[SeenReplica]) -> list[ServiceView]:

@@ -55,6 +55,13 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True)
+class Thresholds:
+    """By the setting's name."""
+
+    thresholds: dict[str, Threshold]
+
+
+@dataclass(frozen=True, slots=True)
 class System:
     """The installation as it is now. `epoch` identifies the log, `position` is its last event."""
 

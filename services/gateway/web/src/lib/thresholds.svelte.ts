@@ -25,14 +25,14 @@ class Thresholds {
 
   async begin(): Promise<void> {
     try {
-      const { thresholds } = await api.get<{ thresholds: Readonly<Record<string, { readonly value: number; readonly unit: string }>> }>("/system");
+      const { thresholds } = await api.get<{ thresholds: Readonly<Record<string, { readonly value: number; readonly unit: string }>> }>("/system/thresholds");
       for (const [own, name] of Object.entries(NAMES)) {
         const found = thresholds[name];
         if (found !== undefined) this[own as keyof typeof NAMES] = found.value * (SECONDS[found.unit] ?? 1);
       }
       this.known = true;
     } catch (error) {
-      if (!(error instanceof Problem)) throw error; // not for this role yet: the defaults
+      if (!(error instanceof Problem)) throw error; // a server of before has none: the defaults
     }
   }
 }
