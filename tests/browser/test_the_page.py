@@ -4,16 +4,20 @@ from time import perf_counter
 from uuid import uuid4
 
 import httpx
+import orjson
 import pytest
 from makima_gateway import app as gateway
+from makima_kernel.nats.dead_letters import dead_letter
 from makima_kernel.service.runtime import Service
 from makima_kernel.testing import eventually
 from makima_local import ports
+from makima_schemas import subjects
 from makima_schemas.commands import Request
 from playwright.async_api import Browser, expect
 
 from tests.browser.pages import origin_of, signed_in
 from tests.services.gateway.harness import ADMIN, Gateways, act, authenticated_client, body, created
+from tests.services.gateway.tokens import client_as
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -201,3 +205,53 @@ async def test_another_sites_page_can_neither_write_nor_watch(
         )
     assert said == "refused"
     assert name not in (await admin.get("/contracts", params={"limit": 500})).text
+
+
+async def test_a_viewers_page_asks_nothing_that_is_refused(
+    browser: Browser, admin: httpx.AsyncClient
+) -> None:
+    async with (
+        client_as(admin, "viewer", owner="alice") as viewer,
+        signed_in(browser, viewer) as seen,
+    ):
+        for address in ("/", "/contracts", "/agents"):
+            await seen.page.goto(address)
+            await expect(seen.page.locator(".live").filter(has_text="Live").last).to_be_attached()
+        assert seen.complaints == []
+
+
+async def test_a_message_that_was_set_aside_is_sent_again_or_deleted_on_the_page(
+    browser: Browser, admin: httpx.AsyncClient, gateways: Gateways
+) -> None:
+    nats = gateways.replicas[0].nats
+    beat = orjson.dumps(
+        {
+            "daemon_id": "d9",
+            "hostname": "h",
+            "seq": 1,
+            "timestamp": "2026-01-31T00:00:00Z",
+            "agents": [],
+            "worktrees": 0,
+            "capacity": 1,
+        }
+    )
+    for payload, reason in ((b"{", "no heartbeat"), (beat, "too many")):
+        await dead_letter(
+            nats,
+            stream=subjects.HEARTBEATS_STREAM,
+            consumer="supervisor_heartbeat",
+            reason=reason,
+            origin={"subject": "makima.shards.1.daemon.d9", "sequence": 1},
+            payload=payload,
+        )
+    async with signed_in(browser, admin, "/system") as seen:
+        rows = seen.page.get_by_role("table", name="Dead letters").get_by_role("row")
+        unreadable, readable = rows.filter(has_text="no heartbeat"), rows.filter(has_text="too many")
+        await expect(unreadable.get_by_role("button", name="Delete")).to_be_visible()
+        await expect(unreadable.get_by_role("button", name="Retry")).to_have_count(0)
+        assert await seen.axe() == []
+        await readable.get_by_role("button", name="Retry").click()
+        await expect(readable).to_have_count(0)
+        await unreadable.get_by_role("button", name="Delete").click()
+        await expect(seen.page.get_by_text("Nothing was set aside", exact=True)).to_be_visible()
+        assert seen.complaints == []
