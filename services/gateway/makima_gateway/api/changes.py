@@ -9,7 +9,7 @@ from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
 from makima_gateway.api.reads import ReadContext, Reading
-from makima_gateway.auth.principal import check_again, turn_of
+from makima_gateway.auth.principal import Principal, check_again, turn_of
 from makima_gateway.http.conditional import versions_known, wait_seconds
 from makima_gateway.http.middleware import WAITED
 from makima_gateway.http.responses import etag
@@ -50,7 +50,7 @@ class ConditionalRead:
         if not self._seconds:
             return await read.contract(contract_id)
         caller = read.principal
-        holder = Holder(caller.token_id, caller.account)
+        holder = Holder(caller.token_id, _account(caller))
         with read.gateway.version_watch.waiter(holder, caller.tenant, contract_id, self._known) as waiter:
             row = await read.contract(contract_id)
             if waiter is None or not self.is_known(row):
@@ -83,6 +83,13 @@ class ConditionalRead:
     async def _gone(self) -> None:
         while (await self._request.receive())["type"] != "http.disconnect":
             pass
+
+
+def _account(caller: Principal) -> str:
+    """Whose share a waiting read takes, whatever the token: its daemon's, or its owner's."""
+    daemon_id = caller.visibility.daemon_id
+    whose = f"owner:{caller.owner_id}" if daemon_id is None else f"daemon:{daemon_id}"
+    return f"{caller.tenant}:{whose}"
 
 
 async def _conditional(

@@ -60,16 +60,6 @@ class Principal:
     def tenant(self) -> str:
         return self.visibility.tenant
 
-    @property
-    def account(self) -> str:
-        """Whose share its requests take: its daemon's, or its owner's, whatever the token."""
-        daemon_id = self.visibility.daemon_id
-        return (
-            f"{self.tenant}:owner:{self.owner_id}"
-            if daemon_id is None
-            else f"{self.tenant}:daemon:{daemon_id}"
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Access:

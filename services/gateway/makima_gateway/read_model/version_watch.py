@@ -27,7 +27,7 @@ class Holder:
     """Whose request waits: a token's, and an owner's, who may have many tokens (also those of agents)."""
 
     token: str
-    owner: str  # its account (`Principal.account`)
+    owner: str  # whose tokens share: an owner, or a daemon
 
 
 @dataclass(frozen=True, slots=True)
