@@ -156,6 +156,7 @@ class Feed:
             raise
         if whole:
             self._state.keep(found, position)
+        gc.collect()
         gc.freeze()  # it lives long, and each collection that walks it would hold up a key
 
     async def _read_agents(self) -> int:

@@ -20,13 +20,12 @@ from makima_cli.event_summary import summary
 from makima_cli.monitor.model import (
     AGENT_ORDERS,
     CONTRACT_ORDERS,
-    WAITING,
     Link,
     Need,
     Pane,
     latest_activity,
-    next_phase,
 )
+from makima_cli.monitor.needs import needs
 from makima_cli.monitor.screen import BEHIND_SECONDS, Screen
 from makima_cli.monitor.wanted import Wanted
 
@@ -116,7 +115,9 @@ class MonitorState(Screen):
             if changed_at is not None and (contract.updated_at or contract.created_at) < changed_at:
                 self.read_again(contract.id)
             elif known is None or contract.version >= known.version:
-                self.contracts[contract.id] = latest_activity(contract, known)
+                newest = latest_activity(contract, known)
+                if newest != known:
+                    self.contracts[contract.id] = newest
                 self._changed_at.pop(contract.id, None)
 
     def keep(self, contract_ids: Iterable[str], read_at: int | None) -> None:
@@ -148,23 +149,14 @@ class MonitorState(Screen):
         """Its last heartbeat: as it was read, or as it was told since. None: it is not there, or was never heard."""
         if agent.status_now is AgentStatus.OFFLINE:
             return None
-        told = self.agents_heard.get((agent.contract_id, agent.role))
-        return max(filter(None, (agent.last_heartbeat_at, told)), default=None)
+        since_read = self.agents_heard.get((agent.contract_id, agent.role))
+        return max(filter(None, (agent.last_heartbeat_at, since_read)), default=None)
 
     def needs(self) -> list[Need]:
         """What waits for a person, oldest first."""
-        return self.once("needs", self._needs)
-
-    def _needs(self) -> list[Need]:
-        found = [
-            need for each in self.contracts.values() if each.status in WAITING and (need := self._need(each))
-        ]
-        found += [
-            Need("revive", each.contract_id, each.since, f"{each.role}: its restarts failed")
-            for each in self.agents.values()
-            if each.status_now is AgentStatus.DEAD_FAILED_REVIVE and each.since is not None
-        ]
-        return sorted(found, key=lambda need: (need.since, need.contract_id))
+        return self.once(
+            "needs", lambda: needs(self.contracts.values(), self.agents.values(), self.questions)
+        )
 
     def listed(self, now: datetime) -> list[Contract]:
         """The contracts that the filter lets through, in the chosen order; while the cursor is on one, each keeps
@@ -218,18 +210,6 @@ class MonitorState(Screen):
 
     def _is_wanted(self, contract_id: str) -> bool:
         return not self.only or contract_id in self.only
-
-    def _need(self, contract: Contract) -> Need | None:
-        since = contract.status_changed_at
-        if contract.status is ContractStatus.BLOCKED:
-            return Need("blocked", contract.id, since, contract.blocked_reason or "")
-        if contract.status is not ContractStatus.WAITING_FOR_INPUT:
-            return None
-        if contract.waiting_for == "phase_confirmation":
-            following = next_phase(contract)
-            return Need("confirm", contract.id, since, f"{contract.phase} is ready: go on to {following}?")
-        question = self.questions.get(contract.id)
-        return Need("question", contract.id, since, question.question if question else "…")
 
     def _change(self, contract_id: str, event: Event, at: datetime) -> None:
         known = self.contracts.get(contract_id)

@@ -1,14 +1,9 @@
 """Draws the state as lines: exactly as many as the terminal has, each exactly as wide (terminal.md)."""
 
-from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from makima_schemas.agent import AgentStatus
-from makima_schemas.contract.model import ContractStatus
-from makima_sdk.models import ENDED
-from rich.cells import cell_len
 
 from makima_cli.monitor import rows
 from makima_cli.monitor.cells import (
@@ -25,16 +20,16 @@ from makima_cli.monitor.cells import (
     window,
 )
 from makima_cli.monitor.details import details
+from makima_cli.monitor.header import freshness, headline, panes
 from makima_cli.monitor.keys_line import HELP, keys_line
-from makima_cli.monitor.model import ORDERS, Link, Need, Pane
-from makima_cli.monitor.screen import BEHIND_SECONDS, WIDE, WIDEST
+from makima_cli.monitor.model import Link, Need, Pane
+from makima_cli.monitor.screen import WIDE, WIDEST
 from makima_cli.monitor.state import MonitorState
 from makima_cli.monitor.system_pane import system_lines
 from makima_cli.monitor.vital_signs import vital_signs
 
 MIN_SCREEN: Final = (60, 12)  # below this, one line
 FULL_SCREEN: Final = (80, 24)  # below this, what needs you and contracts only
-MIN_FILTER: Final = 8  # columns
 MOST_NEEDS: Final = 3
 MOST_NEEDS_WIDE: Final = 5
 
@@ -44,11 +39,11 @@ def draw(state: MonitorState, width: int, height: int, now: datetime) -> list[Li
     needs, real, now = state.needs(), now, state.shown_at(now)
     if width < MIN_SCREEN[0] or height < MIN_SCREEN[1]:
         word = "paused" if state.held.since else state.link
-        text = f" {_headline(state, needs, width)}".replace("   ", " · ") + f" · {word}"
+        text = f" {headline(state, needs, width)}".replace("   ", " · ") + f" · {word}"
         return padded([(Piece(fit(text, width)),)], height, width)
     top = [
-        between(f"makima   {_headline(state, needs, width)}", freshness(state, width, real), width, HEAD),
-        _panes(state, width),
+        between(f"makima   {headline(state, needs, width)}", freshness(state, width, real), width, HEAD),
+        panes(state, width),
     ]
     bottom = [rule(width), keys_line(state, width)]
     if width >= WIDE and state.series and (signs := vital_signs(state.series, width))[0].text.strip():
@@ -134,72 +129,6 @@ def _about_agent(state: MonitorState, width: int, now: datetime) -> list[Line]:
     elif each.stuck:
         texts.append(f"beats, but nothing has moved for {rows.since(each.progress_at, now)}: stuck")
     return [*lines, *[(Piece(fit(f" {text}", width)),) for text in texts]]
-
-
-def _headline(state: MonitorState, needs: Sequence[Need], width: int) -> str:
-    agents, contracts = state.once("counts", lambda: _counts(state))
-    return f"{len(needs)} need you   {agents}" + ("" if width < WIDE else f"   {contracts}")
-
-
-def _counts(state: MonitorState) -> tuple[str, str]:
-    """The headline's figures of agents, and of contracts."""
-    count = Counter(each.status_now for each in state.agents.values())
-    alive = count[AgentStatus.READY] + count[AgentStatus.WORKING]
-    dead = count[AgentStatus.DEAD] + count[AgentStatus.DEAD_FAILED_REVIVE]
-    expected = len(state.agents) - count[AgentStatus.OFFLINE]
-    stuck = sum(each.stuck for each in state.agents.values())
-    active = sum(each.status is ContractStatus.ACTIVE for each in state.contracts.values())
-    stale = sum(each.stale and each.status not in ENDED for each in state.contracts.values())
-    agents = f"{alive}/{expected} alive   {dead} dead   {stuck} stuck"
-    return agents, f"{active} contracts active   {stale} stale"
-
-
-def freshness(state: MonitorState, width: int, now: datetime) -> str:
-    """How fresh the screen is."""
-    behind = state.behind(now)
-    if state.held.since is not None:
-        return f"‖ paused, {state.held.count} held"
-    match state.link:
-        case Link.LIVE | Link.BEHIND:
-            if state.link is Link.BEHIND or (behind or 0.0) > BEHIND_SECONDS:
-                return f"◆ behind{'' if behind is None else f' {behind:.1f}s'}"
-            position = f"● live  {'position ' if width >= WIDE else ''}{state.position}"
-            return (
-                position
-                if behind is None
-                else f"{position}  {behind:.1f}s{' behind' if width >= WIDE else ''}"
-            )
-        case Link.RECONNECTING if state.lost_at:
-            lost = f", lost {state.lost_at:%H:%M:%S}" if width >= WIDE else ""
-            wait = max(0, round((state.retry_at - now).total_seconds())) if state.retry_at else 0
-            return f"□ reconnecting ({state.attempts}){f' in {wait}s' if wait else ''}{lost}"
-        case _:
-            return f"□ {state.link}"
-
-
-def _panes(state: MonitorState, width: int) -> Line:
-    counts = {Pane.CONTRACTS: len(state.contracts), Pane.AGENTS: len(state.agents)}
-    names = [f"{pane.value} {pane.name.title()} {counts.get(pane, '')}".rstrip() for pane in Pane]
-    here = [
-        f"[{name}]" if pane is state.pane else f" {name} " for pane, name in zip(Pane, names, strict=True)
-    ]
-    names_of_panes = " ".join(here)
-    in_force = "  ".join(_in_force(state))
-    room = max(width - cell_len(names_of_panes) - 4, MIN_FILTER)  # a long filter gives way
-    return between(names_of_panes, fit(in_force, min(cell_len(in_force), room)), width)
-
-
-def _in_force(state: MonitorState) -> list[str]:
-    """What came and is not shown, what is selected, the order if another was asked for, and the filter."""
-    parts: list[str] = []
-    places, order = state.places.get(state.pane), state.orders.get(state.pane, "")
-    if places is not None and places.new > 0:
-        parts.append(f"↑ {places.new} new: g")
-    if state.marked:
-        parts.append(f"{len(state.marked)} selected")
-    if order and order != ORDERS[state.pane][0]:
-        parts.append(f"by {order}")
-    return [*parts, f"/ {state.filters[state.pane].text or 'filter'}"]
 
 
 def _needs(state: MonitorState, needs: list[Need], width: int, now: datetime) -> list[Line]:

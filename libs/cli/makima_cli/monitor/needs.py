@@ -1,0 +1,39 @@
+"""What waits for a person, of what is known of contracts, agents and questions."""
+
+from collections.abc import Iterable, Mapping
+
+from makima_schemas.agent import AgentStatus
+from makima_schemas.contract.model import ContractStatus
+from makima_sdk.agents import AgentRecord
+from makima_sdk.models import Contract, Question
+
+from makima_cli.monitor.model import WAITING, Need, next_phase
+
+
+def needs(
+    contracts: Iterable[Contract], agents: Iterable[AgentRecord], questions: Mapping[str, Question]
+) -> list[Need]:
+    """Oldest first. `questions`: the oldest open one by contract."""
+    found = [
+        need
+        for each in contracts
+        if each.status in WAITING and (need := _of_contract(each, questions.get(each.id)))
+    ]
+    found += [
+        Need("revive", each.contract_id, each.since, f"{each.role}: its restarts failed")
+        for each in agents
+        if each.status_now is AgentStatus.DEAD_FAILED_REVIVE and each.since is not None
+    ]
+    return sorted(found, key=lambda need: (need.since, need.contract_id))
+
+
+def _of_contract(contract: Contract, question: Question | None) -> Need | None:
+    since = contract.status_changed_at
+    if contract.status is ContractStatus.BLOCKED:
+        return Need("blocked", contract.id, since, contract.blocked_reason or "")
+    if contract.status is not ContractStatus.WAITING_FOR_INPUT:
+        return None
+    if contract.waiting_for == "phase_confirmation":
+        following = next_phase(contract)
+        return Need("confirm", contract.id, since, f"{contract.phase} is ready: go on to {following}?")
+    return Need("question", contract.id, since, question.question if question else "…")
