@@ -48,10 +48,13 @@ class BeatQueries:
         limit = QUERY_TIMEOUT_SECONDS
         hashes = await self._pool.fetchval(HASH, senders, timeout=limit)
         found = await self._pool.fetch(SQL["arrivals"], senders, hashes, start, to, timeout=limit)
-        before = {row[0] for row in await self._pool.fetch(SQL["heard_until"], senders, start, timeout=limit)}
         beats = defaultdict[str, list[Beat]](list)
         for sender, received_at, connection_id in found:
             beats[sender].append((received_at, connection_id))
+        # only these begin with intervals of which it must be known whether it had joined
+        open_ = [each for each in senders if not beats[each] or beats[each][0][0] > start + 3 * step]
+        heard = await self._pool.fetch(SQL["heard_until"], open_, start, timeout=limit) if open_ else []
+        before = {row[0] for row in heard}
         strips = {
             each: slots(beats[each], to, step, question.count, heard_before=each in before)
             for each in senders

@@ -19,6 +19,7 @@ STORIES: Final[list[tuple[str, list[tuple[float, str]], bool, str]]] = [
     ("heard before, silent since", [], True, "000000"),
     ("regular", [(at, "a") for at in range(205, 0, -30)], True, "111111"),
     ("regular, with jitter", [(at, "a") for at in (206, 174, 147, 114, 87, 55, 26)], True, "111111"),
+    ("heard before, silent, and heard again", [(at, "a") for at in (100, 70, 40, 10)], True, "001111"),
     ("joined in the third interval", [(at, "a") for at in (100, 70, 40, 10)], False, "--1111"),
     ("died", [(at, "a") for at in (205, 175, 145, 115)], True, "111l00"),
     ("one heartbeat late", [(at, "a") for at in (205, 175, 145, 75, 45, 15)], True, "11l111"),
@@ -36,6 +37,23 @@ def test_a_strip_tells_what_was_heard_at_the_end_of_each_interval(
 
 async def beats_of(fleet: Running, **question: object) -> dict[str, object] | Problem:
     return await fleet.service.bus.query("supervisor_heartbeat", "beats", dict(question))
+
+
+async def test_a_gap_of_who_was_heard_before_the_window_is_missed_not_unjoined(fleet: Running) -> None:
+    """It was heard, was silent for most of the window, and is heard again."""
+    await fleet.beat(supervisor_beat("t3"))
+    await fleet.recorded()
+    hour = "date_trunc('hour', now()) - interval"
+    await fleet.service.pool.execute(
+        f"""do $$ begin execute format('create table supervisor_heartbeat.hours_ago partition of supervisor_heartbeat.heartbeats
+                for values from (%L) to (%L)', {hour} '3 hours', {hour} '2 hours'); end $$;
+            update supervisor_heartbeat.heartbeats set received_at = {hour} '150 minutes' where sender = 'supervisor-t3'"""
+    )
+    await fleet.beat(supervisor_beat("t3"))
+    await fleet.recorded()
+    answer = await beats_of(fleet, streams=["supervisor-t3", "supervisor-t4"], step_seconds=60.0, count=2)
+    assert isinstance(answer, dict)
+    assert answer["slots"] == {"supervisor-t3": "01", "supervisor-t4": "--"}
 
 
 async def test_one_question_tells_of_many_senders_up_to_the_watermark(fleet: Running) -> None:

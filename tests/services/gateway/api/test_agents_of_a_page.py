@@ -1,9 +1,12 @@
 """The list of agents as a page shows it: counts, orders, search, and what a row needs."""
 
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import httpx
 import orjson
+import pytest
+from makima_gateway.api.agent_beats import while_there
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.agent import AgentJoined, AgentStatus, AgentStatusChanged
@@ -96,6 +99,25 @@ async def test_asked_for_beats_each_agent_has_its_strip(gateways: Gateways, http
             assert beats is None or (beats["slots"], beats["step_seconds"]) == ("-" * 12, 30.0)
         assert {each["beats"] for each in listed(body(await http.get(path))[name])} == {None}
         await refused(http.get(path, params={"beats": "121"}), 422, "INVALID_REQUEST")
+
+
+@pytest.mark.parametrize(
+    ("slots", "left_before", "shown"),
+    [
+        ("111l00", None, "111l00"),
+        ("1l0111l000", 75.0, "1l0111l---"),  # what was missed before it left stays
+        ("111111l000", 120.0, "111111----"),
+        ("000000", 999.0, "------"),
+        ("------", 10.0, "------"),
+        ("11|111", 200.0, "11|111"),
+    ],
+)
+def test_of_an_agent_that_has_left_no_heartbeat_is_missed(
+    slots: str, left_before: float | None, shown: str
+) -> None:
+    to = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    left_at = None if left_before is None else to - timedelta(seconds=left_before)
+    assert while_there(slots, to, 30.0, left_at) == shown
 
 
 async def test_an_agents_life_tells_its_joins_and_verdicts_newest_first(

@@ -25,7 +25,7 @@ class AgentTask:
 @dataclass(frozen=True, slots=True)
 class BeatStrip:
     """One character for each interval of `step_seconds` up to `to`, the newest last: `1` a heartbeat on time, `l` a
-    late one, `0` none, `|` a new connection, `-` not joined yet.
+    late one, `0` none, `|` a new connection, `-` not joined yet, or left.
     """
 
     to: datetime  # up to which every heartbeat is recorded, by the broker's clock
