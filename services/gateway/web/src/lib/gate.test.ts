@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { branches, stateWord, who } from "./gate";
+import { branches, dated, stateWord, who } from "./gate";
 import type { Condition } from "./shapes";
 
 const one = (kind: Condition["kind"], state: Condition["state"], more: Partial<Condition> = {}): Condition => ({ kind, id: null, name: kind, state, since: null, who: null, ...more });
@@ -15,6 +15,14 @@ test("it says whose turn it is", () => {
   expect(who(one("task", "missing", { who: { kind: "agent", role: "builder" } }))).toBe("builder");
   expect(who(one("task", "missing", { who: { kind: "agent" } }))).toBe("an agent, none has claimed it");
   expect(who(one("task", "met", { who: { kind: "person" } }))).toBe("");
+  expect(who(one("guard", "not_required", { who: { kind: "person" } }))).toBe("");
+});
+
+test("what is missing has been so since its phase began, unless it is known better", () => {
+  const known = "2026-11-28T10:00:00Z";
+  const all = [one("deliverable", "missing"), one("task", "missing", { since: known }), one("deliverable", "met"), one("guard", "missing"), one("task", "not_required")];
+  expect(dated(all, "2026-11-28T09:00:00Z").map((each) => each.since)).toEqual(["2026-11-28T09:00:00Z", known, null, null, null]);
+  expect(dated(all, undefined)).toBe(all);
 });
 
 test("no condition, no branch", () => expect(branches([])).toEqual([]));

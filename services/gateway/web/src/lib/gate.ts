@@ -25,6 +25,10 @@ export function branches(conditions: readonly Condition[]): readonly Branch[] {
   return found;
 }
 
+/** What is missing has been missing since its phase was entered, where the API knows no other moment. */
+export const dated = (conditions: readonly Condition[], entered: string | null | undefined): readonly Condition[] =>
+  entered ? conditions.map((one) => (one.since === null && one.state === "missing" && ["deliverable", "task", "tasks"].includes(one.kind) ? { ...one, since: entered } : one)) : conditions;
+
 const met = (leaves: readonly Condition[]): string => `${count(leaves.filter((leaf) => leaf.state === "met").length)} of ${count(leaves.length)}`;
 
 /** Missing where one is missing, else unknown where one is unknown. */
@@ -53,7 +57,7 @@ export function stateWord(condition: Condition): string {
 /** Who must act, in words: “you”, “builder”, “the contract service”. */
 export function who(condition: Condition): string {
   const of = condition.who;
-  if (condition.state === "met" || of === null) return "";
+  if (condition.state === "met" || condition.state === "not_required" || of === null) return "";
   if (of.kind === "person") return condition.kind === "guard" && condition.state === "unknown" ? "you, once the rest is met" : "you";
   return of.role ?? (of.kind === "agent" ? "an agent, none has claimed it" : "a service");
 }

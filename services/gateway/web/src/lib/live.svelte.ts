@@ -152,7 +152,8 @@ class Live {
   }
 }
 
-function openSocket(): Socket {
+/** A socket of the monitor; it says nothing before it has a filter. */
+export function openSocket(): Socket {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
   return new WebSocket(`${scheme}//${location.host}/api/v1/contracts/monitor`) as unknown as Socket;
 }
