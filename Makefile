@@ -48,9 +48,9 @@ run: .venv/.run  ## Run the whole system with a demo fleet, until Ctrl-C
 	@$(WEB) || echo "run: the page is not built; 'make web' says why. All else works without it"
 	@$(BIN)/makima up --demo
 
-test: setup  ## Lint, types, import contracts, and all tests on a real Postgres and a real NATS
+test: setup  ## Lint, types, import contracts, the page's modules where it is built, and all tests on a real Postgres and a real NATS
 	@[ -d tests/__pycache__ ] || $(BIN)/python -m pytest --collect-only -qq >/dev/null  # compiles once, not in each worker
-	@found=$$(mktemp); { $(LINT); } >$$found 2>&1 & lint=$$!; \
+	@found=$$(mktemp); { $(LINT) && if [ -d services/gateway/web/node_modules ]; then $(WEB) test; fi; } >$$found 2>&1 & lint=$$!; \
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not containers" -rs; tested=$$?; \
 	wait $$lint; linted=$$?; echo "lint:"; cat $$found; rm -f $$found; \
 	exit $$((tested || linted))

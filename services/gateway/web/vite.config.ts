@@ -17,5 +17,5 @@ export default defineConfig({
   },
   // the gateway takes a session's writes from its own pages only: here they come from this server's
   server: { proxy: { "/api": { target: gateway, ws: true, changeOrigin: true, headers: { origin: gateway } } } },
-  test: { include: ["src/**/*.test.ts"], environment: "node" },
+  test: { include: ["src/**/*.test.ts"], environment: "node", pool: "threads", isolate: false, maxWorkers: 1 }, // pure modules share nothing: one thread takes a third of the processor
 });
