@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { listed, waitsFor } from "./lists";
-import type { Row } from "./shapes";
+import { fits, listed, Listing, type Sort, SORTS, waitsFor } from "./lists";
+import type { ContractStatus, Row } from "./shapes";
+import { CONTRACT_ORDER } from "./words";
 
 const made = (id: string, more: Partial<Row>): Row => ({
   id, version: 1, name: id, status: "active", phase: "plan", phase_index: 0, phase_count: 2, waiting_for: null, reason: null, stale: false,
@@ -35,4 +36,29 @@ test("what it waits for is said in words", () => {
   expect(waitsFor(made("a", { status: "waiting_for_input", waiting_for: "phase_confirmation" }))).toBe("you, to confirm the next phase");
   expect(waitsFor(made("a", { tasks: { total: 5, completed: 2, failed: 1 } }))).toBe("2 of 5 tasks");
   expect(waitsFor(made("a", { status: "completed" }))).toBe("");
+});
+
+test("a list that is mended paint by paint is the one that is made anew, whatever changes, goes, or was missed", () => {
+  let seed = 7;
+  const random = (below: number): number => (seed = (seed * 48271) % 2147483647) % below;
+  const views = [{}, { status: "active" }, { stale: "true" }, { status: "failed,blocked" }];
+  const store = new Map<string, Row>();
+  const listing = new Listing(views);
+  const source = { get: (id: string) => store.get(id), rows: () => store.values() };
+  let [filter, sort, painted]: [Record<string, string>, Sort, number] = [{}, "needs", 0];
+  for (let paint = 0; paint < 400; paint++) {
+    const ids = new Set<string>();
+    for (let k = random(12); k >= 0; k--) {
+      const id = `c${random(60)}`;
+      ids.add(id);
+      if (random(9) === 0) store.delete(id);
+      else store.set(id, made(id, { name: `n${random(40)}`, status: CONTRACT_ORDER[random(CONTRACT_ORDER.length)] as ContractStatus, stale: random(4) === 0, progress_at: `2026-11-28T10:${10 + random(40)}` }));
+    }
+    const missed = random(10) === 0; // another reader saw a paint that this list did not
+    painted += missed ? 2 : 1;
+    if (random(12) === 0) [filter, sort] = [views[random(views.length)]! as Record<string, string>, SORTS[random(SORTS.length)]![0]];
+    const found = listing.at(painted, source, { painted, ids }, filter, sort);
+    expect(names([...found.rows])).toBe(names(listed(store.values(), filter, sort)));
+    expect(found.counts).toEqual(views.map((view) => [...store.values()].filter(fits(view)).length));
+  }
 });

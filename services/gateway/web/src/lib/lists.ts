@@ -33,10 +33,85 @@ const BY: Readonly<Record<Sort, (one: Row, other: Row) => number>> = {
   name: (one, other) => text(one.name.toLowerCase(), other.name.toLowerCase()),
 };
 
+const ordered = (sort: Sort, one: Row, other: Row): number => BY[sort](one, other) || text(one.id, other.id);
+
 /** The rows that fit, in order; equal ones by id, so that an order is the same at each paint. */
 export function listed(rows: Iterable<Row>, filter: Filter, sort: Sort): Row[] {
   const fit = fits(filter);
-  return [...rows].filter(fit).sort((one, other) => BY[sort](one, other) || text(one.id, other.id));
+  return [...rows].filter(fit).sort((one, other) => ordered(sort, one, other));
+}
+
+/** What changed since a list was made: the paint that it was, and the ids; another number than the next one says that paints were missed. */
+export interface Touched {
+  readonly painted: number;
+  readonly ids: ReadonlySet<string>;
+}
+
+interface Rows {
+  readonly get: (id: string) => Row | undefined;
+  readonly rows: () => Iterable<Row>;
+}
+
+/** Rows in order, and how many of all fit each view, kept from paint to paint: of 10 000 rows only those that changed cost. */
+export class Listing {
+  private rows: readonly Row[] = [];
+  private masks = new Map<string, number>(); // which views an id fits, a bit for each
+  private readonly tests: readonly ((row: Row) => boolean)[];
+  private shown = "";
+  private painted = -1;
+  private counted: number[];
+
+  constructor(private readonly views: readonly Filter[]) {
+    this.tests = views.map(fits);
+    this.counted = views.map(() => 0);
+  }
+
+  /** The rows that fit, in order, and how many fit each view; as `listed` says. */
+  at(painted: number, store: Rows, touched: Touched, filter: Filter, sort: Sort): { readonly rows: readonly Row[]; readonly counts: readonly number[] } {
+    const shown = JSON.stringify([sort, filter]);
+    const next = this.painted >= 0 && touched.painted === painted && painted === this.painted + 1;
+    const same = painted === this.painted;
+    if (next) for (const id of touched.ids) this.count(id, store.get(id));
+    else if (!same) this.recount(store.rows());
+    if (next && shown === this.shown) this.rows = merged(this.rows, touched.ids, listed(existing(touched.ids, store), filter, sort), sort);
+    else if (!same || shown !== this.shown) this.rows = listed(store.rows(), filter, sort);
+    [this.shown, this.painted] = [shown, painted];
+    return { rows: this.rows, counts: [...this.counted] };
+  }
+
+  private recount(rows: Iterable<Row>): void {
+    this.masks = new Map();
+    this.counted = this.views.map(() => 0);
+    for (const row of rows) this.count(row.id, row);
+  }
+
+  private count(id: string, row: Row | undefined): void {
+    const before = this.masks.get(id) ?? 0;
+    const now = row === undefined ? 0 : this.tests.reduce((mask, fit, k) => (fit(row) ? mask | (1 << k) : mask), 0);
+    if (row === undefined) this.masks.delete(id);
+    else this.masks.set(id, now);
+    for (let k = 0; k < this.counted.length; k++) this.counted[k]! += ((now >> k) & 1) - ((before >> k) & 1);
+  }
+}
+
+function* existing(ids: Iterable<string>, store: Rows): Iterable<Row> {
+  for (const id of ids) {
+    const row = store.get(id);
+    if (row !== undefined) yield row;
+  }
+}
+
+/** `rows` without those that were touched, and `fresh` in their places; both are in order. */
+function merged(rows: readonly Row[], touched: ReadonlySet<string>, fresh: readonly Row[], sort: Sort): Row[] {
+  const found: Row[] = [];
+  let next = 0;
+  for (const row of rows) {
+    if (touched.has(row.id)) continue;
+    while (next < fresh.length && ordered(sort, fresh[next]!, row) < 0) found.push(fresh[next++]!);
+    found.push(row);
+  }
+  while (next < fresh.length) found.push(fresh[next++]!);
+  return found;
 }
 
 /** What a contract waits for, in words. */

@@ -25,6 +25,8 @@ class Live {
   /** Ids of the rows whose change may flash: those of the last paint, unless they were too many. */
   flashing: ReadonlySet<string> = new Set();
   readonly store = new Store();
+  /** Which rows the newest paint changed or took away: who holds a list mends it, instead of making it anew. */
+  touched: { readonly painted: number; readonly ids: ReadonlySet<string> } = { painted: 0, ids: new Set() };
   /** Grows with each paint that has new heartbeats: who reads `heard` reads this first. */
   beaten = $state(0);
   readonly heard = new Heard();
@@ -121,7 +123,8 @@ class Live {
       this.beaten += 1;
     }
     if (this.store.waiting === 0) return;
-    const { changed, events } = this.store.paint();
+    const { changed, removed, events } = this.store.paint();
+    this.touched = { painted: this.painted + 1, ids: removed.size === 0 ? changed : new Set([...changed, ...removed]) };
     this.flashing = changed.size <= MOST_FLASHES ? changed : new Set();
     if (events.length > 0) {
       this.events = [...[...events].reverse(), ...this.events].slice(0, KEPT_EVENTS);

@@ -55,6 +55,7 @@ const BROWSER: Timers = {
 export class Stream {
   private socket: Socket | null = null;
   private stopSilence: (() => void) | null = null;
+  private heardAt = 0;
   private stopRetry: (() => void) | null = null;
   private stopped = false;
   private begun = false; // something was read, so that there is a place to resume at
@@ -79,7 +80,7 @@ export class Stream {
   stop(): void {
     this.stopped = true;
     this.stopRetry?.();
-    this.stopSilence?.();
+    this.forget();
     this.drop();
   }
 
@@ -147,7 +148,7 @@ export class Stream {
 
   private lost(code: number): void {
     this.drop();
-    this.stopSilence?.();
+    this.forget();
     if (code === REVOKED) {
       this.stop();
       this.listener.signedOut();
@@ -162,8 +163,21 @@ export class Stream {
 
   /** A connection over which nothing came for `SILENCE_MS` is taken for lost, whatever the browser believes. */
   private expectNews(): void {
+    this.heardAt = this.timers.now();
+    this.stopSilence ??= this.timers.after(SILENCE_MS, () => this.judge());
+  }
+
+  /** One timer for however many messages: it waits on for what is left of the time since the last one. */
+  private judge(): void {
+    this.stopSilence = null;
+    const left = this.heardAt + SILENCE_MS - this.timers.now();
+    if (left > 0) this.stopSilence = this.timers.after(left, () => this.judge());
+    else this.lost(0);
+  }
+
+  private forget(): void {
     this.stopSilence?.();
-    this.stopSilence = this.timers.after(SILENCE_MS, () => this.lost(0));
+    this.stopSilence = null;
   }
 
   private drop(): void {
