@@ -10,6 +10,7 @@ from makima_local.nats import Nats
 from makima_local.postgres import Postgres
 from playwright.async_api import Browser, async_playwright, expect
 
+from tests.browser.fleet import Fleet, seed
 from tests.browser.pages import AXE, BUILT, CHROMIUM
 from tests.services.gateway.harness import Gateways
 from tests.shared_gateway import shared_gateway
@@ -24,7 +25,7 @@ def _possible() -> None:
         pytest.skip("the page is not built (make web)")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def gateways(
     postgres_server: Postgres, template_database: str, nats_server: Nats
 ) -> AsyncIterator[Gateways]:
@@ -32,12 +33,12 @@ async def gateways(
         yield made
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="package")
 async def admin(gateways: Gateways) -> httpx.AsyncClient:
     return gateways.clients[0]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         started = await playwright.chromium.launch(
@@ -47,3 +48,8 @@ async def browser() -> AsyncIterator[Browser]:
         )
         yield started
         await started.close()
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def fleet(gateways: Gateways) -> Fleet:
+    return await seed(gateways, gateways.clients[0])

@@ -19,7 +19,13 @@ CHROMIUM: Final = next(
 WEB: Final = Path(__file__).parents[2] / "services/gateway"
 BUILT: Final = WEB / "makima_gateway/web_build/index.html"
 AXE: Final = WEB / "web/node_modules/axe-core/axe.min.js"
-RUN_AXE: Final = """async () => (await axe.run()).violations.map(
+# colours fade: what is measured in between is neither theme
+SWITCH_THEME: Final = """async (theme) => {
+    document.documentElement.dataset.theme = theme;
+    await Promise.all(document.getAnimations().map((one) => one.finished.catch(() => null)));
+}"""
+SIZES: Final = ((390, 844), (1440, 900))
+RUN_AXE: Final = """async (rules) => (await axe.run(rules === null ? {} : {runOnly: {type: "rule", values: rules}})).violations.map(
     (found) => `${found.id}: ${found.nodes.map((node) => node.html.slice(0, 200)).join(" | ")}`)"""
 
 
@@ -44,10 +50,30 @@ class Watched:
         if not url.startswith((self.origin, self.origin.replace("http", "ws", 1), "data:")):
             self.complaints.append(url)
 
-    async def axe(self) -> list[str]:
-        """What axe-core finds wrong with what is shown."""
-        await self.page.evaluate(AXE.read_text())
-        return cast("list[str]", await self.page.evaluate(RUN_AXE))
+    async def axe(self, *rules: str) -> list[str]:
+        """What axe-core finds wrong with what is shown; by these rules, or by all."""
+        if not await self.page.evaluate("'axe' in window"):
+            await self.page.evaluate(AXE.read_text())
+        return cast("list[str]", await self.page.evaluate(RUN_AXE, list(rules) or None))
+
+    async def wider_than_the_window(self) -> int:
+        """By how many pixels the page could be scrolled sideways."""
+        return cast("int", await self.page.evaluate("document.documentElement.scrollWidth - innerWidth"))
+
+    async def whole(self) -> list[str]:
+        """What is wrong with the page as it is shown: in both themes, on a desk and on a phone.
+
+        In the dark only its contrast is asked for: nothing else differs there.
+        """
+        wrong = list[str]()
+        for width, height in SIZES:
+            await self.page.set_viewport_size({"width": width, "height": height})
+            for theme, rules in (("light", ()), ("dark", ("color-contrast",))):
+                await self.page.evaluate(SWITCH_THEME, theme)
+                wrong += [f"{width} {theme}: {found}" for found in await self.axe(*rules)]
+            if over := await self.wider_than_the_window():
+                wrong.append(f"{width}: {over} px wider than the window")
+        return wrong
 
 
 def origin_of(admin: httpx.AsyncClient) -> str:

@@ -11,26 +11,21 @@ from makima_kernel.service.runtime import Service
 from makima_kernel.testing import eventually
 from makima_local import ports
 from makima_schemas import subjects
-from makima_schemas.commands import Request
-from playwright.async_api import Browser, expect
+from makima_schemasplaywright.async_api import Browser, expect
 
-from tests.browser.pages import origin_of, signed_in
+from tests.browser.fleet import ask, await_confirmation, started
+from tests.browser.pages import signed_in
 from tests.services.gateway.harness import ADMIN, Gateways, act, authenticated_client, body, created
 from tests.services.gateway.tokens import client_as
 
 pytestmark = [
-    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.asyncio(loop_scope="package"),
     pytest.mark.xdist_group("browser"),
     pytest.mark.browser,
 ]
+MANY = 40  # rows, more than are in sight
+SCROLLED = "document.querySelector('.vt').scrollTop"
 AT_ONCE_SECONDS = 1.0  # from an event's answer to the text of its row
-BADGES = ("WORKING", "READY", "RESTARTING", "DEAD", "DEAD (UNRECOVERABLE)", "OFFLINE")
-
-
-async def started(http: httpx.AsyncClient, name: str, **members: object) -> str:
-    contract = str((await created(http, name=name, **members))["id"])
-    await act(http, contract, "start")
-    return contract
 
 
 async def status(http: httpx.AsyncClient, contract: str) -> object:
@@ -51,28 +46,6 @@ async def test_a_code_signs_in_and_the_button_signs_out(browser: Browser, admin:
         )
         assert seen.page.url == f"{seen.origin}/"
         assert seen.complaints == [], "a visit without a session is no error of the page"
-
-
-async def test_each_address_is_whole_quiet_and_open_to_all(
-    browser: Browser, admin: httpx.AsyncClient
-) -> None:
-    contract = await started(admin, "Fix the login page")
-    async with signed_in(browser, admin) as seen:
-
-        async def is_whole(address: str) -> None:
-            for theme in ("light", "dark"):
-                await seen.page.goto(f"{address}?theme={theme}")
-                await expect(seen.page.locator("h1").first).to_be_attached()
-                await expect(seen.page.locator(".live").filter(has_text="Live").last).to_be_attached()
-                assert await seen.axe() == [], (address, theme)
-
-        for address in ("/", "/contracts", f"/contracts/{contract}", "/agents", "/system"):
-            await is_whole(address)
-        assert seen.complaints == []
-        await is_whole(
-            f"/agents/{contract}/builder"
-        )  # who has not joined: that is a 404, and the page says so
-        assert [each for each in seen.complaints if "404 (Not Found)" not in each] == []
 
 
 async def test_a_row_says_within_a_second_what_happened(browser: Browser, admin: httpx.AsyncClient) -> None:
@@ -99,13 +72,11 @@ async def test_a_row_says_within_a_second_what_happened(browser: Browser, admin:
 async def test_a_question_is_answered_and_a_phase_confirmed_in_place(
     browser: Browser, gateways: Gateways, admin: httpx.AsyncClient
 ) -> None:
-    asks, guarded = await started(admin, "Asks"), await started(admin, "Guarded", phase_guard=True)
-    asked = {"question": "Which way?", "question_type": "choice", "options": ["left", "right"]}
-    assert (await admin.post(f"/contracts/{asks}/questions", json=asked)).status_code == 201
-    done = await admin.post(f"/contracts/{guarded}/deliverables/plan-document/complete")
-    assert done.status_code == 200
-    request = Request(uuid4(), guarded, {"phase": "plan"}, "service:test")
-    await gateways.replicas[0].bus.ask("contract", "await_confirmation", request)
+    asks, guarded = (
+        await started(admin, "Asks"),
+        await await_confirmation(gateways, admin, "Guarded"),
+    )
+    await ask(admin, asks, "Which way?")
     async with signed_in(browser, admin) as seen:
         needs = seen.page.locator(".need")
         await needs.filter(has_text="Which way?").get_by_role("button", name="right").click()
@@ -142,18 +113,13 @@ async def test_a_batch_touches_what_its_preview_has_shown(browser: Browser, admi
     assert [await status(admin, one) for one in (*running, ended)] == ["paused", "paused", "completed"]
 
 
-async def test_the_six_states_of_agents_have_their_words(browser: Browser, admin: httpx.AsyncClient) -> None:
-    async with signed_in(browser, admin) as seen:
-        agents = seen.page.get_by_role("region", name="Agents")
-        for word in BADGES:
-            await expect(agents.get_by_text(word, exact=True)).to_be_visible()
-
-
-async def test_after_a_restart_of_the_gateway_filter_and_selection_are_kept(
+async def test_after_a_restart_of_the_gateway_filter_selection_and_position_are_kept(
     browser: Browser, gateways: Gateways, admin: httpx.AsyncClient
 ) -> None:
     mark = uuid4().hex[:8]
-    contract = await started(admin, f"Stays {mark}")
+    for number in range(MANY):
+        await created(admin, name=f"{mark} {number:02}")
+    contract = await started(admin, f"{mark} last")
     settings = gateways.replicas[0].settings.model_copy(update={"port": ports.free()})
     url = f"http://127.0.0.1:{settings.port}/api/v1"
     async with authenticated_client(ADMIN, url) as other:
@@ -163,11 +129,15 @@ async def test_after_a_restart_of_the_gateway_filter_and_selection_are_kept(
 
         async with Service.running(gateway.NAME, settings, gateway.build):
             await eventually(ready)
-            pages = signed_in(browser, other, f"/contracts?q={mark}")
+            pages = signed_in(browser, other, f"/contracts?q={mark}&sort=name")
             seen = await pages.__aenter__()
             row = seen.page.locator(f'[data-id="{contract}"]')
-            await row.focus()
+            await seen.page.locator("[data-row]").first.focus()
+            await seen.page.keyboard.press("End")  # the row is far down
+            await expect(row).to_be_focused()
             await seen.page.keyboard.press("x")
+            scrolled = await seen.page.evaluate(SCROLLED)
+            assert scrolled > 0
         await expect(seen.page.get_by_text("The connection was lost")).to_be_visible()
         await act(admin, contract, "pause")
         async with Service.running(gateway.NAME, settings, gateway.build):
@@ -175,35 +145,11 @@ async def test_after_a_restart_of_the_gateway_filter_and_selection_are_kept(
             await expect(row).to_contain_text("paused")
             await expect(seen.page.get_by_text("The connection was lost")).to_have_count(0)
             await expect(row).to_have_attribute("aria-selected", "true")
-            assert f"q={mark}" in seen.page.url
+            await expect(row).to_be_focused()
+            assert f"q={mark}&sort=name" in seen.page.url
+            await expect(seen.page.get_by_text(f"{MANY + 1} of")).to_be_visible()
+            assert await seen.page.evaluate(SCROLLED) == scrolled
             await pages.__aexit__(None, None, None)
-
-
-async def test_another_sites_page_can_neither_write_nor_watch(
-    browser: Browser, admin: httpx.AsyncClient
-) -> None:
-    """Of the same machine: a cookie does not tell ports apart, so that it is sent."""
-    name = f"Theirs {uuid4().hex[:8]}"
-    foreign = f"http://127.0.0.1:{ports.free()}/"
-    async with signed_in(browser, admin) as seen:
-        await seen.page.route(
-            foreign, lambda route: route.fulfill(body="<title>foreign</title>", content_type="text/html")
-        )
-        await seen.page.goto(foreign)
-        socket = "ws" + origin_of(admin).removeprefix("http") + "/api/v1/contracts/monitor"
-        said = await seen.page.evaluate(
-            """async ([url, socket, name]) => {
-                await fetch(url, {method: "POST", mode: "no-cors", credentials: "include", body: JSON.stringify({name})}).catch(() => null);
-                return await new Promise((done) => {
-                    const opened = new WebSocket(socket);
-                    opened.onopen = () => done("opened");
-                    opened.onclose = () => done("refused");
-                });
-            }""",
-            [f"{origin_of(admin)}/api/v1/contracts", socket, name],
-        )
-    assert said == "refused"
-    assert name not in (await admin.get("/contracts", params={"limit": 500})).text
 
 
 async def test_a_viewers_page_asks_nothing_that_is_refused(

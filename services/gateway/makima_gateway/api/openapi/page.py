@@ -26,7 +26,7 @@ def page(app: FastAPI) -> bytes:
     """The page: each operation with its parameters, the shape of its body, and its answers."""
     described = document(app)
     head = (
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>makima: HTTP API</title><link rel=stylesheet href=/docs/style.css>"
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>makima: HTTP API</title><link rel=stylesheet href=/docs/style.css><link rel=icon href=data:,>"
         f"<h1>makima: HTTP API</h1><p>{escape(app.description)}</p>"
         f'<p>As a document for programs: <a href="{app.openapi_url}">{app.openapi_url}</a></p>'
     )

@@ -1,0 +1,147 @@
+"""Pages full of data: every status and every state is there, and each page is whole in both themes and on a phone."""
+
+import httpx
+import pytest
+from makima_schemas.agent import AgentStatus
+from playwright.async_api import Browser, Route, expect
+
+from tests.browser.fleet import BADGES, STATUSES, Fleet
+from tests.browser.pages import Watched, signed_in
+from tests.services.gateway.harness import body
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="package"),
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.browser,
+]
+S = AgentStatus
+DERIVED = {  # a record that has `status` and `is_expired` only
+    S.WORKING: "WORKING",
+    S.READY: "READY",
+    S.RESTARTING: "READY",
+    S.DEAD: "DEAD",
+    S.DEAD_FAILED_REVIVE: "DEAD",
+}
+
+
+def addresses(fleet: Fleet) -> dict[str, str]:
+    """Each page, with words that it shows once it has read everything."""
+    active = fleet.contracts["active"]
+    return {
+        "/": "Which colours does the brand book allow?",
+        "/contracts": "A contract that is archived",
+        f"/contracts/{active}": "look around",
+        f"/contracts/{active}?v=2": "Nothing can be changed here",
+        f"/contracts/{fleet.contracts['waiting for input']}": "Waits for you",
+        "/agents": "of A contract that is active",
+        "/system": "Thresholds in force",
+        f"/agents/{active}/{fleet.agents[S.DEAD]}": "Why it was declared dead",
+    }
+
+
+async def test_each_page_is_whole_in_both_themes_and_on_a_phone(
+    browser: Browser, admin: httpx.AsyncClient, fleet: Fleet
+) -> None:
+    async with signed_in(browser, admin) as seen:
+        for address, words in addresses(fleet).items():
+            await seen.page.goto(address)
+            await expect(seen.page.get_by_text(words).first).to_be_attached()
+            await expect(seen.page.locator(".live").filter(has_text="Live").last).to_be_attached()
+            assert await seen.whole() == [], address
+            # here no recorder runs, which the last page says: its service would find that these agents are not so
+            complaints = [each for each in seen.complaints if "503 (Service Unavailable)" not in each]
+            assert (complaints if address.startswith("/agents/") else seen.complaints) == [], address
+
+
+async def test_all_states_beside_each_other_are_whole(browser: Browser, admin: httpx.AsyncClient) -> None:
+    context = await browser.new_context(base_url=str(admin.base_url).removesuffix("/api/v1/"))
+    seen = Watched(await context.new_page(), str(admin.base_url).removesuffix("/api/v1/"))
+    seen.watch()
+    await seen.page.goto("/?states")
+    for word in BADGES.values():
+        badge = seen.page.get_by_role("table", name="Agent states").get_by_text(word, exact=True)
+        await expect(badge.first).to_be_visible()
+    assert await seen.whole() == []
+    assert seen.complaints == [], "it needs no session, and asks for nothing"
+    await context.close()
+
+
+async def test_the_api_page_asks_no_other_host(browser: Browser, admin: httpx.AsyncClient) -> None:
+    async with signed_in(browser, admin) as seen:
+        await seen.page.goto("/docs", wait_until="networkidle")
+        await expect(seen.page.get_by_text("/contracts/{contract_id}").first).to_be_attached()
+        assert seen.complaints == []
+
+
+async def test_agents_and_contracts_of_every_state_have_its_word(
+    browser: Browser, admin: httpx.AsyncClient, fleet: Fleet
+) -> None:
+    active = fleet.contracts["active"]
+    async with signed_in(browser, admin) as seen:
+        tally = seen.page.get_by_role("region", name="Agents").get_by_role("listitem")
+        for word in BADGES.values():
+            line = tally.filter(has=seen.page.get_by_text(word, exact=True))
+            await expect(line.locator("a:not(.zero)")).to_be_visible()
+        await seen.page.goto("/agents")
+        for state, word in BADGES.items():
+            row = seen.page.locator(f'[data-id="{active}:{fleet.agents[state]}"]')
+            await expect(row.locator(".st").get_by_text(word, exact=True)).to_be_visible()
+        stuck = seen.page.locator(f'[data-id="{active}:{fleet.stuck}"]')
+        await expect(stuck.get_by_text("WORKING", exact=True)).to_be_visible()
+        await expect(stuck.get_by_text("stuck 20 min")).to_be_visible()
+        await seen.page.goto("/contracts?sort=created_at")
+        for word in STATUSES:
+            row = seen.page.locator(f'[data-id="{fleet.contracts[word]}"]')
+            await expect(row.get_by_text(word, exact=True)).to_be_visible()
+        await expect(seen.page.locator(f'[data-id="{active}"]').get_by_text("stale")).to_be_visible()
+
+
+async def test_records_without_agent_status_show_the_badge_that_follows(
+    browser: Browser, admin: httpx.AsyncClient, fleet: Fleet
+) -> None:
+    """The answers of the gateway, without what it did not tell before there were agent statuses."""
+
+    async def older(route: Route) -> None:
+        answer = await route.fetch()
+        page = await answer.json()
+        kept = ("contract_id", "role", "status", "ready_until", "is_expired")
+        items = [{name: item[name] for name in kept} for item in page["items"]]
+        await route.fulfill(response=answer, json={"items": items, "next_cursor": None})
+
+    async with signed_in(browser, admin) as seen:
+        await seen.page.route("**/api/v1/agents?*", older)
+        await seen.page.goto("/agents")
+        for state, word in DERIVED.items():
+            row = seen.page.locator(f'[data-id="{fleet.contracts["active"]}:{fleet.agents[state]}"]')
+            await expect(row.locator(".st").get_by_text(word, exact=True)).to_be_visible()
+        assert seen.complaints == []
+
+
+async def test_the_palette_finds_an_agent(browser: Browser, admin: httpx.AsyncClient, fleet: Fleet) -> None:
+    async with signed_in(browser, admin) as seen:
+        await expect(seen.page.locator(".live").filter(has_text="Live").last).to_be_attached()
+        await seen.page.keyboard.press("Control+k")
+        await seen.page.keyboard.type("restarting active")
+        found = seen.page.get_by_role("option").filter(has_text=fleet.agents[S.RESTARTING])
+        await expect(found).to_have_count(1)
+        await found.click()
+        await expect(seen.page.get_by_role("heading", level=1)).to_contain_text(fleet.agents[S.RESTARTING])
+
+
+async def test_who_comes_back_is_told_what_happened_meanwhile(
+    browser: Browser, admin: httpx.AsyncClient, fleet: Fleet
+) -> None:
+    system = body(await admin.get("/system"))
+    async with signed_in(browser, admin) as seen:
+        await expect(seen.page.locator(".live").filter(has_text="Live").last).to_be_attached()
+        await expect(seen.page.locator(".away")).to_have_count(0)  # who was never here missed nothing
+        await seen.page.add_init_script(
+            f"""sessionStorage.begun ??= (localStorage.setItem("makima-last-looked",
+                JSON.stringify({{position: 1, epoch: "{system["epoch"]}", at: Date.now() - 41 * 60000}})), "yes")"""
+        )
+        await seen.page.goto("/")
+        told = seen.page.locator(".away")
+        await expect(told).to_contain_text("Since you last looked, 41 min ago:")
+        await expect(told).to_contain_text(" completed, ")
+        await expect(told).to_contain_text("died")
+    assert fleet.contracts["completed"]
