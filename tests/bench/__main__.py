@@ -132,9 +132,7 @@ def keep(runs: Sequence[Run], machine: Machine) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("names", nargs="*", help="which ones (default: all)")
-    parser.add_argument(
-        "--minutes", type=float, default=1.0, help="how long p14 watches the page (default: 1)"
-    )
+    parser.add_argument("--minutes", type=float, default=1.0, help="how long p14 and p15 watch (default: 1)")
     asked = parser.parse_args()
     names = modules(cast("list[str]", asked.names))
     runs = uvloop.run(run(names, cast("float", asked.minutes)))

@@ -13,28 +13,19 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any, Final, cast
 
 import asyncpg
-import httpx
-from makima_kernel.event_log.append import new_event
-from makima_schemas.contract.events import ContractCreated, ContractPaused, ContractResumed, ContractStarted
-from makima_schemas.contract.model import ContractStatus, Phase
-from makima_schemas.identity import stream_name
 from playwright.async_api import CDPSession, Page, WebSocket, async_playwright
-from uuid_utils.compat import uuid7
 
+from tests.bench.changing import Rate, changing, create, shown
 from tests.bench.figure import BenchEnv, Figure
 from tests.bench.served import TOKEN, provisioned, served
-from tests.kernel.event_log.append_builders import call, command
 
 CONTRACTS: Final = 10_000
 UPDATES_PER_SECOND: Final = 1_000
-BATCHES_PER_SECOND: Final = 10
-AT_ONCE: Final = 500  # contracts made in one call
 LOADS: Final = 5
 WARM_UP_SECONDS: Final = 10.0
 MAX_WAIT_SECONDS: Final = 120.0
@@ -64,13 +55,11 @@ FILTER: Final = """async (words) => {
 }"""
 
 
-@dataclass  # without slots: Playwright keeps something at the object of a handler
-class Traffic:
-    """What was published, and what came to the page."""
+class Rows:
+    """The rows that a socket brought."""
 
-    published: int = 0
-    shown: int = 0  # rows that a socket brought
-    began: float = field(default_factory=time.perf_counter)
+    def __init__(self) -> None:
+        self.rate = Rate()
 
     def watch(self, socket: WebSocket) -> None:
         socket.on("framereceived", self._came)
@@ -78,14 +67,7 @@ class Traffic:
     def _came(self, frame: str | bytes) -> None:
         text = frame.decode() if isinstance(frame, bytes) else frame
         if text.startswith('{"type":"Rows"'):
-            self.shown += len(re.findall(r'"phase_index":', text))
-
-    def reset(self) -> None:
-        self.published, self.shown, self.began = 0, 0, time.perf_counter()
-
-    def rates(self) -> tuple[float, float]:
-        passed = time.perf_counter() - self.began
-        return self.published / passed, self.shown / passed
+            self.rate.count += len(re.findall(r'"phase_index":', text))
 
 
 async def measure(env: BenchEnv) -> list[Figure]:
@@ -95,108 +77,48 @@ async def measure(env: BenchEnv) -> list[Figure]:
     dsn = await env.database()
     await provisioned(dsn, env.nats_url)
     async with asyncpg.create_pool(dsn, min_size=1, max_size=2) as pool:
-        contracts = [str(uuid7()) for _ in range(CONTRACTS)]
-        await _create(pool, contracts)
+        contracts = await create(pool, CONTRACTS)
         async with (
             served(dsn, env.nats_url, "contract", "gateway") as (gateway, _),
             _page(gateway) as page,
         ):
-            await _all_shown(gateway)
+            await shown(gateway, CONTRACTS)
             return await _measured(page, gateway, pool, contracts, env.minutes)
 
 
 async def _measured(
     page: Page, gateway: str, pool: asyncpg.Pool, contracts: Sequence[str], minutes: float
 ) -> list[Figure]:
-    traffic, devtools = Traffic(), await page.context.new_cdp_session(page)
-    page.on("websocket", traffic.watch)
+    published, came, devtools = Rate(), Rows(), await page.context.new_cdp_session(page)
+    page.on("websocket", came.watch)
     still = [await _first_row(page, gateway) for _ in range(LOADS)]
-    async with _updates(pool, contracts, traffic):
+    async with changing(pool, contracts, UPDATES_PER_SECOND, published):
         moving = [await _first_row(page, gateway) for _ in range(LOADS)]
         await page.locator(".live").filter(has_text="Live").last.wait_for(state="attached")
         await devtools.send("Performance.enable")
         await asyncio.sleep(WARM_UP_SECONDS)
         heap = await _heap(devtools)
-        traffic.reset()
+        published.reset()
+        came.rate.reset()
         before, began = await _main_thread(devtools), time.perf_counter()
         await asyncio.sleep(minutes * 60)
         after, passed = await _main_thread(devtools), time.perf_counter() - began
         busy, tasks = (100 * (now - then) / passed for now, then in zip(after, before, strict=True))
-        published, shown = traffic.rates()
+        rate, told = published.per_second(), came.rate.per_second()
         grown = await _heap(devtools) - heap
         filters = [cast("float", await page.evaluate(FILTER, f"#{words}")) for words in range(10, 30)]
     script = sum(len(gzip.compress(file.read_bytes(), 9)) for file in (BUILT / "assets").glob("*.js")) / 1000
     what = f"{CONTRACTS:,} contracts, {UPDATES_PER_SECOND:,} updates/s"
     wanted = f"{UPDATES_PER_SECOND:,}/s"
     return [
-        Figure("P14", "updates published to the page", published, "/s", None, None, wanted, published >= 0.98 * UPDATES_PER_SECOND),
-        Figure("P14", "rows that the socket brought", shown, "/s", published, "published", "≥ 95 %", shown >= 0.95 * published),
+        Figure("P14", "updates published to the page", rate, "/s", None, None, wanted, rate >= 0.98 * UPDATES_PER_SECOND),
+        Figure("P14", "rows that the socket brought", told, "/s", rate, "published", "≥ 95 %", told >= 0.95 * rate),
         Figure("P14", f"page: first row, {what}", median(moving), "ms", median(still), "nothing changes", "< 1,500 ms", median(moving) < 1500),
         Figure("P14", f"page: main thread, {what}", busy, "% busy", tasks, "its tasks, with waits for a processor", "< 10 %", busy < 10),
         Figure("P14", "page: filter, from the key to the paint", median(filters), "ms", max(filters), "the slowest of 20", "< 200 ms", max(filters) < 200),
         Figure("P14", f"page: heap after {minutes:g} min", grown, "MiB more", heap, "MiB before", "≤ 2 MiB", grown <= 2),
         Figure("P14", "page: JavaScript, gzipped", script, "kB", None, None, "≤ 120 kB", script <= 120),
     ]  # fmt: skip
-
-
-async def _create(pool: asyncpg.Pool, contracts: Sequence[str]) -> None:
-    for start in range(0, len(contracts), AT_ONCE):
-        await call(
-            pool,
-            *(
-                command(
-                    stream_name("contract", contract),
-                    new_event(_created(start + number)),
-                    new_event(ContractStarted()),
-                    expected=0,
-                )
-                for number, contract in enumerate(contracts[start : start + AT_ONCE])
-            ),
-        )
-
-
-def _created(number: int) -> ContractCreated:
-    phases = (Phase("plan"), Phase("execute"))
-    return ContractCreated(
-        f"Fix the login page #{number}",
-        "",
-        "simple",
-        "local",
-        phases,
-        phase_guard=False,
-        auto_complete_enabled=True,
-    )
-
-
-@asynccontextmanager
-async def _updates(pool: asyncpg.Pool, contracts: Sequence[str], traffic: Traffic) -> AsyncGenerator[None]:
-    """Contracts are paused and resumed in turn, for ever, at a steady pace."""
-
-    async def forever() -> None:
-        begin, number, each = time.perf_counter(), 0, UPDATES_PER_SECOND // BATCHES_PER_SECOND
-        while True:
-            await asyncio.sleep(max(0.0, begin + number / BATCHES_PER_SECOND - time.perf_counter()))
-            begin = max(
-                begin, time.perf_counter() - number / BATCHES_PER_SECOND - 1
-            )  # what is late by more is lost
-            first = number * each % len(contracts)
-            rounds = number * each // len(contracts)
-            active = ContractStatus.ACTIVE
-            event = ContractResumed(active) if rounds % 2 else ContractPaused("lunch", active)
-            await call(
-                pool,
-                *(
-                    command(stream_name("contract", one), new_event(event), expected=2 + rounds)
-                    for one in contracts[first : first + each]
-                ),
-            )
-            traffic.published += each
-            number += 1
-
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(forever())
-        yield
-        task.cancel()
 
 
 @asynccontextmanager
@@ -215,19 +137,6 @@ async def _page(gateway: str) -> AsyncGenerator[Page]:
             raise RuntimeError(f"the gateway did not let the browser in: {answer.status}")
         yield await context.new_page()
         await browser.close()
-
-
-async def _all_shown(gateway: str) -> None:
-    """Wait until the read model has all contracts."""
-    deadline = time.monotonic() + MAX_WAIT_SECONDS
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    async with httpx.AsyncClient(base_url=f"{gateway}/api/v1", headers=headers, timeout=30) as client:
-        while time.monotonic() < deadline:
-            page = (await client.get("/contracts", params={"limit": 1, "sort": "name"})).json()
-            if page["total"] == CONTRACTS:
-                return
-            await asyncio.sleep(0.2)
-    raise RuntimeError("the read model does not get there")
 
 
 async def _first_row(page: Page, gateway: str) -> float:

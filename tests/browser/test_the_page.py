@@ -11,7 +11,7 @@ from makima_kernel.service.runtime import Service
 from makima_kernel.testing import eventually
 from makima_local import ports
 from makima_schemas import subjects
-from makima_schemasplaywright.async_api import Browser, expect
+from playwright.async_api import Browser, expect
 
 from tests.browser.fleet import ask, await_confirmation, started
 from tests.browser.pages import signed_in
