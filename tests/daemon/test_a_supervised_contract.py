@@ -1,19 +1,23 @@
 """The whole chain with real processes: a started contract is placed, supervised, worked on, and survives its parts."""
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import nats as nats_py
 import pytest
 import pytest_asyncio
 from makima_kernel.service.runtime import Service
+from makima_kernel.testing import PATIENCE
 from makima_local.nats import Nats
 from makima_local.postgres import Postgres
+from makima_schemas import subjects
 from makima_stale_detector import app as detector
 
 from tests.chaos import CHAOS
-from tests.daemon.machine import Machine, daemon_process, kill, machine_of
+from tests.daemon.machine import QUICK, Machine, daemon_process, kill, machine_of
 from tests.daemon.supervised import Supervised
 from tests.services.gateway.harness import Gateways
 from tests.services.stale_detector.harness import quick
@@ -69,6 +73,14 @@ async def test_a_started_contract_is_placed_supervised_and_done(machine: Machine
         events = await supervised.supervisor_events()
         assert events[0] == "RestorationRequested"
         assert "RestorationProved" in events  # at load it may be silent between them
+
+
+async def test_a_daemon_beats_as_often_as_makima_says(machine: Machine) -> None:
+    """It beat each 30 s, whatever the settings: where a timeout was shorter, it counted as disconnected."""
+    beats = await machine.nats.subscribe(subjects.daemon_heartbeat(machine.daemon_id))
+    async with machine.daemon(replace(QUICK, interval=None)), asyncio.timeout(PATIENCE):
+        for _ in range(5):
+            await beats.next_msg(timeout=PATIENCE)
 
 
 async def test_a_supervisor_that_crashed_is_restarting_and_goes_on_from_what_it_saved(

@@ -30,6 +30,8 @@ from makima_daemon.workspace import Workspace
 from makima_daemon.worktrees import WorktreeError, Worktrees
 
 AWAY_RETRY_SECONDS: Final = 2.0
+LEAST_INTERVAL_SECONDS: Final = 1.0  # between two heartbeats, whatever makima says
+MOST_INTERVAL_SECONDS: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Pace:
 
     policy: RestartPolicy = field(default_factory=RestartPolicy)
     grace: float = STOP_GRACE_SECONDS
-    interval: float = DEFAULT_INTERVAL_SECONDS  # between heartbeats, in seconds
+    interval: float | None = None  # between heartbeats, in seconds; None: as makima says
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,8 @@ class RunningDaemon:
     async def _while_it_answers(self, stop: asyncio.Event, on_ready: Callable[[Ready], None]) -> None:
         """Connect, and run until `stop` is set; or wait for a moment if makima does not answer at the start."""
         try:
-            await self._introduce()
-            await self._connected(stop, on_ready)
+            interval = await self._introduce()
+            await self._connected(self._pace.interval or interval, stop, on_ready)
         except UnreachableError as error:
             if not self.roster.running:
                 raise
@@ -109,19 +111,24 @@ class RunningDaemon:
                 async with asyncio.timeout(AWAY_RETRY_SECONDS):
                     await stop.wait()
 
-    async def _introduce(self) -> None:
+    async def _introduce(self) -> float:
         """Beat by HTTP: to the broker, a wrong token is nobody, without a reason. Without a place, as no signal
-        is heard yet.
+        is heard yet. Returns the seconds between heartbeats that makima wants.
         """
         where = path("daemons", self._config.daemon_id, "heartbeat")
         now = {"agents": list(self.roster.ids), "worktrees": self._worktrees.count, "capacity": 0}
         body = {"hostname": socket.gethostname(), **now}
-        await self._http.send("POST", where, body, retry_for=AWAY_RETRY_SECONDS)
+        answer = await self._http.send("POST", where, body, retry_for=AWAY_RETRY_SECONDS)
+        seconds = answer.body.get("interval_seconds")  # an older makima says nothing
+        told = float(seconds) if isinstance(seconds, (int, float)) else DEFAULT_INTERVAL_SECONDS
+        return min(max(told, LEAST_INTERVAL_SECONDS), MOST_INTERVAL_SECONDS)
 
-    async def _connected(self, stop: asyncio.Event, on_ready: Callable[[Ready], None]) -> None:
+    async def _connected(
+        self, interval: float, stop: asyncio.Event, on_ready: Callable[[Ready], None]
+    ) -> None:
         config, workspace = self._config, self._workspace
         found = self.roster.ids
-        daemon = Daemon(config.daemon_id, self._connection, interval=self._pace.interval)
+        daemon = Daemon(config.daemon_id, self._connection, interval=interval)
         for kind, handler in {
             "start": self.roster.start,
             "restart": self.roster.restart,
@@ -173,7 +180,9 @@ class RunningDaemon:
     async def _obey(self, signal: Signal) -> None:
         """Signal `interval`: from now on that many seconds between heartbeats."""
         seconds = signal.body.get("interval_seconds")
-        if self._daemon is not None and isinstance(seconds, (int, float)) and 1 <= seconds <= 3600:
+        if self._daemon is None or not isinstance(seconds, (int, float)):
+            return
+        if LEAST_INTERVAL_SECONDS <= seconds <= MOST_INTERVAL_SECONDS:
             self._daemon.interval = float(seconds)
             event_log.note("daemon.interval", interval_seconds=seconds)
 

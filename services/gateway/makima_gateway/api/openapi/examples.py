@@ -20,6 +20,7 @@ from makima_gateway.api.schemas.phases import (
 from makima_gateway.api.schemas.questions import Message, MessagePage, Question, QuestionPage
 from makima_gateway.api.schemas.senders import (
     Daemon,
+    DaemonBeat,
     DaemonPage,
     Heartbeat,
     Heartbeats,
@@ -114,6 +115,7 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "Message": _MESSAGE,
     "MessagePage": MessagePage([_MESSAGE], None),
     "Daemon": _DAEMON,
+    "DaemonBeat": DaemonBeat("daemon-1", "worker-7", True, _NOW, ["builder"], 2, 6, 30.0, 120.0),
     "DaemonPage": DaemonPage([_DAEMON], None),
     "EventPage": shapes.EventPage([_EVENT], None),
     "Health": Health(

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from makima_gateway.api import heartbeats
 from makima_gateway.api.lenient_bodies import request_body
 from makima_gateway.api.reads import Cursor, DaemonId, Limit, ReadContext, Reading
-from makima_gateway.api.schemas.senders import Daemon, DaemonHeartbeatRequest, DaemonPage
+from makima_gateway.api.schemas.senders import Daemon, DaemonBeat, DaemonHeartbeatRequest, DaemonPage
 from makima_gateway.api.writes import Writing
 from makima_gateway.http import pagination as cursors
 from makima_gateway.http.problems import unknown_daemon
@@ -43,7 +43,7 @@ async def show_daemon(daemon_id: DaemonId, read: Reading) -> Response:
 
 @router.post(
     "/daemons/{daemon_id}/heartbeat",
-    response_model=Daemon,
+    response_model=DaemonBeat,
     openapi_extra=request_body(DaemonHeartbeatRequest),
 )
 async def daemon_heartbeat(daemon_id: DaemonId, request: Request, write: Writing) -> Response:
@@ -51,8 +51,8 @@ async def daemon_heartbeat(daemon_id: DaemonId, request: Request, write: Writing
 
     It is read as those are: who sends it must fit (`INVALID_REQUEST` for another `daemon_id`, or no JSON object);
     what else does not fit is cut, dropped or replaced by its default, and the health of its contracts says so. The
-    response repeats what was made of it, once the broker has stored it. An unknown daemon is registered by its
-    first one.
+    response repeats what was made of it, once the broker has stored it, and says how often to send one. An unknown
+    daemon is registered by its first one.
     """
     now, body = datetime.now(UTC), await heartbeats.body_of(request)
     try:
@@ -63,9 +63,9 @@ async def daemon_heartbeat(daemon_id: DaemonId, request: Request, write: Writing
         hint = "send a JSON object with the daemon_id of the path, or with none"
         raise heartbeats.unfit(error, hint=hint) from error
     await heartbeats.store(write.gateway.nats, subjects.daemon_heartbeat(daemon_id), encoded)
-    return json_response(
-        Daemon(daemon_id, beat.hostname, True, now, list(beat.agents), beat.worktrees, beat.capacity)
-    )
+    times = write.gateway.settings.contracts
+    said = (daemon_id, beat.hostname, True, now, list(beat.agents), beat.worktrees, beat.capacity)
+    return json_response(DaemonBeat(*said, times.heartbeat_interval_seconds, times.heartbeat_timeout_seconds))
 
 
 async def _daemons(read: ReadContext, rows: Sequence[DaemonRow]) -> list[Daemon]:

@@ -69,6 +69,14 @@ class Daemon:
 
 
 @dataclass(frozen=True, slots=True)
+class DaemonBeat(Daemon):
+    """The daemon as its heartbeat told it, and how often to send one."""
+
+    interval_seconds: float
+    timeout_seconds: float  # after so long without a heartbeat it counts as disconnected
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonPage:
     items: list[Daemon]
     next_cursor: str | None
