@@ -100,6 +100,20 @@ async def test_a_supervisor_that_crashed_is_restarting_and_goes_on_from_what_it_
         await supervised.state_is("completed")
 
 
+async def test_a_supervisor_goes_on_after_its_daemon_was_stopped_and_started_again(machine: Machine) -> None:
+    """It never leaves, and makima leaves its restart to the daemon that has the contract: nobody did it."""
+    del machine.commands["builder"]
+    async with machine.daemon():
+        supervised = await Supervised.started(machine)
+        spawned = await supervised.waits_for(2)
+    assert machine.processes(supervised.contract_id) == []
+    async with machine.daemon():
+        await supervised.proved(2)
+        assert await supervised.tasks() == spawned
+        await supervised.finish_tasks()
+        await supervised.state_is("completed")
+
+
 async def test_another_daemon_takes_over_what_ran_on_a_lost_machine(
     machine: Machine, second: Machine, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 runs twice.
 """
 
+import json
 import os
 
 import httpx
@@ -44,6 +45,16 @@ async def test_one_that_always_fails_is_dead_failed_revive_and_a_person_revives_
         }
         await machine.until(contract, role, "restarting", "dead_failed_revive", "ready")
         await machine.one_process(contract)
+
+
+async def test_one_that_always_failed_is_forgotten_when_its_contract_is_cleaned_up(machine: Machine) -> None:
+    """It stayed in the daemon's records for ever, one more for each contract."""
+    async with machine.daemon():
+        contract = await machine.started("fails")
+        await machine.until(contract, "fails", "restarting", "dead_failed_revive")
+        await machine.say("cleanup_worktrees", contract_id=contract)
+        await machine.until(contract, "fails", "restarting", "dead_failed_revive", "offline")
+        await eventually(lambda: json.loads(machine.workspace.state.read_text()) == [])
 
 
 @pytest.mark.parametrize("role", ["leaves", "finishes"])

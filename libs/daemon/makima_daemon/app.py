@@ -159,6 +159,7 @@ class RunningDaemon:
 
     async def _clean_up(self, signal: Signal) -> Answer:
         contract_id = str(signal.body["contract_id"])
+        self.roster.forget_failed(contract_id)  # it has ended
         try:
             removal = await self._worktrees.remove(contract_id, self.roster.contracts)
         except WorktreeError as error:

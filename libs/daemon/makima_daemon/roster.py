@@ -38,6 +38,9 @@ class Roster:
         self._agents: dict[str, Agent] = {}  # by agent id
         self._lives: dict[str, asyncio.Task[None]] = {}  # by agent id
         self._next: dict[str, AgentRecord] = {}  # by agent id; started when the one that is leaving has left
+        self._kept: Mapping[
+            str, AgentRecord
+        ] = {}  # by agent id; supervisors that the next daemon goes on with
         self._draining = False
 
     @property
@@ -155,11 +158,23 @@ class Roster:
             event_log.note("agent.adopted", **agent.ids, pid=decision.adopt.pid)
         self._live(agent)
 
+    def forget_failed(self, contract_id: str) -> None:
+        """Its contract has ended: those that no restart has helped leave."""
+        for agent in list(self._agents.values()):
+            if agent.record.contract_id == contract_id and agent.record.failed:
+                agent.stop()
+
     async def drain(self) -> None:
         """Start nothing more, end every agent, and let each leave; what makima does not hear, its verdict says later.
-        Those that have failed stay so.
+        Those that have failed stay so. A supervisor, which never leaves, stays in the record: the next daemon goes on
+        with it, as makima leaves that to the daemon which has the contract.
         """
         self._draining = True
+        self._kept = {
+            name: agent.record.model_copy(update={"attempts": 0})
+            for name, agent in self._agents.items()
+            if agent.record.role == SUPERVISOR_ROLE and not (agent.record.failed or agent.is_leaving)
+        }
         for agent in self.running:
             agent.stop()
         lives = {self._lives[name] for name in self.ids}
@@ -204,7 +219,8 @@ class Roster:
 
     def _changed(self) -> None:
         try:
-            self._state.save(agent.record for agent in self._agents.values())
+            records = {name: agent.record for name, agent in self._agents.items()}
+            self._state.save({**records, **self._kept}.values())
         except OSError as error:
             event_log.warn("daemon.state_not_saved", reason=str(error))
         self._changed_outside()
