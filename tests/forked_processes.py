@@ -36,9 +36,7 @@ PR_SET_CHILD_SUBREAPER: Final = 36
 LARGEST_REQUEST: Final = 1 << 20
 PREFIX: Final = "makima_"
 # Programs that start programs, and so need a fork server of their own.
-PARENTS: Final = frozenset(
-    {"makima_cli.main", "makima_cli.demo", "makima_cli.demo.daemon", "makima_cli.demo.builder"}
-)
+PARENTS: Final = frozenset({"makima_cli.main", "makima_cli.demo"})
 # What services, commands and agents import, some of it only when they run. Not the demo: it reads its pace
 # when it is imported.
 LIBRARIES: Final = ("makima_schemas", "makima_kernel", "makima_local", "makima_sdk", "makima_daemon")

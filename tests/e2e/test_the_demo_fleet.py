@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 from uuid import uuid4
 
 import msgspec
@@ -24,9 +25,10 @@ import pytest
 import pytest_asyncio
 from makima_cli import demo
 from makima_kernel.testing import eventually
+from makima_schemas.agent import AgentStatus
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.heartbeat import SupervisorHeartbeat
-from makima_sdk import Connection, Contracts, Filter, Http, MonitorEvent, monitor
+from makima_sdk import Connection, Contracts, Filter, Http, MonitorEvent, monitor, path
 from makima_sdk.nats import connect
 from nats.aio.msg import Msg
 
@@ -115,6 +117,27 @@ async def told(
         yield events
 
 
+async def test_every_state_is_seen(fleet: Fleet) -> None:
+    """What a page shows of a fleet that has just begun: the six states of agents, one that is stuck, and each kind
+    of thing that waits for a person.
+    """
+    seen: set[object] = set()
+    needed = {*AgentStatus, "stuck", "question", "phase_confirmation", "blocked", "unrecoverable"}
+    async with Http(fleet.connection.url, fleet.connection.token, retry_for=PATIENCE) as http:
+
+        async def all_of_it() -> bool:
+            agents = (await http.send("GET", "/agents", query={"limit": 1})).body
+            counts = cast("dict[str, int]", agents["counts"])
+            seen.update(AgentStatus(status) for status, count in counts.items() if count)
+            seen.update({"stuck"} if agents["stuck"] else ())
+            waiting = (await http.send("GET", "/needs-you")).body
+            seen.update(need["kind"] for need in cast("list[dict[str, Any]]", waiting["items"]))
+            assert seen >= needed, needed - seen
+            return True
+
+        await eventually(all_of_it, PATIENCE, every=1.0)
+
+
 async def test_every_status_is_seen(fleet: Fleet) -> None:
     seen: set[object] = set()
     async with told(fleet, since=0) as events:
@@ -123,6 +146,31 @@ async def test_every_status_is_seen(fleet: Fleet) -> None:
                 seen.add(event["new_status"])
             if seen == set(ContractStatus):
                 break
+
+
+async def test_an_advance_before_its_time_is_refused_and_that_is_said(fleet: Fleet) -> None:
+    async with Http(fleet.connection.url, fleet.connection.token, retry_for=PATIENCE) as http:
+
+        async def said() -> list[str]:
+            found = Contracts(http).all({"q": "Index the documentation", "limit": 500})
+            routes = [path("contracts", contract.id, "messages") async for contract in found]
+            items = [
+                cast("list[dict[str, Any]]", (await http.send("GET", each)).body["items"]) for each in routes
+            ]
+            return [each["content"] for some in items for each in some if each["role"] == "user"]
+
+        assert "is not ready: Deliverable: plan-document" in (await eventually(said, PATIENCE, every=0.5))[0]
+
+
+async def test_an_agent_that_was_killed_comes_back_and_does_its_task(fleet: Fleet) -> None:
+    went_through: list[object] = []
+    async with told(fleet, since=0) as events:
+        async for event in events:
+            if event["type"] == "AgentStatusChanged" and event["role"] == "compiler":
+                went_through.append(event["new_status"])
+            if event["type"] == "TaskCompleted" and event["task_name"] == "compile everything":
+                break
+    assert went_through[:5] == ["ready", "working", "restarting", "ready", "working"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has a user to change to")
@@ -171,7 +219,7 @@ async def test_a_silent_supervisor_is_found_and_its_return_heals(fleet: Fleet) -
 
 
 async def test_a_crashed_supervisor_comes_back_as_a_new_incarnation(fleet: Fleet) -> None:
-    """The fleet has a crash every half minute, and every other one is a supervisor's."""
+    """One of them hangs, and may not act any more when it comes back."""
     await eventually(lambda: any(len(ids) > 1 for ids in fleet.incarnations.values()), PATIENCE, every=0.2)
 
 

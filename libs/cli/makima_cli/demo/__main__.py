@@ -1,4 +1,4 @@
-"""`python -m makima_cli.demo [FOLDER]`: runs the fleet and its user until SIGTERM.
+"""`python -m makima_cli.demo [FOLDER]`: runs the fleet and its person until SIGTERM.
 
 It uses the servers that MAKIMA_URL and MAKIMA_NATS_URL (or the context) name. MAKIMA_TOKEN, the file that
 MAKIMA_TOKEN_FILE names, or the context, must have an administrator's token, which creates the tokens of the fleet.
@@ -8,52 +8,57 @@ import asyncio
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from makima_sdk.connection import Connection
+from makima_sdk.http import Http
+from makima_sdk.problems import MakimaError
 
+from makima_cli.demo import lifeline
 from makima_cli.demo.fleet_credentials import fleet_credentials
-from makima_cli.demo.process import Child, run_until_stopped
+from makima_cli.demo.machines import NAMES, Machine
+from makima_cli.demo.process import run_until_stopped, say
 from makima_cli.demo.user import play
 
-NAMES: Final = ("daemon-ada", "daemon-grace", "daemon-edsger")
-CONNECT_RETRY_SECONDS: Final = 1.0
-DAEMON_STOP_TIMEOUT_SECONDS: Final = 6.0  # twice the 3 s that a daemon gives its agents
-
-
-async def keep(index: int, name: str, worktrees: Path, env: Mapping[str, str]) -> None:
-    """Run one daemon process, and restart it whenever it ends."""
-    while True:
-        daemon = await Child.start(
-            name, "makima_cli.demo.daemon", name, str(index), str(len(NAMES)), str(worktrees / name), env=env
-        )
-        try:
-            await daemon.ended()
-        finally:
-            await daemon.stop(DAEMON_STOP_TIMEOUT_SECONDS)
-        await asyncio.sleep(CONNECT_RETRY_SECONDS)
+CLEANUP_SECONDS: Final = 60.0
 
 
 async def fleet(folder: Path | None) -> None:
-    """Run the fleet until cancelled. Its worktrees are in `folder`, whose content is deleted, or in a
-    temporary folder.
-    """
-    worktrees = folder or Path(tempfile.mkdtemp(prefix="makima-demo-"))
-    shutil.rmtree(worktrees, ignore_errors=True)  # left by an earlier run that was killed
-    secrets = Path(tempfile.mkdtemp(prefix="makima-demo-"))  # mode 700
+    """Run the fleet until cancelled. Its machines are in `folder`, or in a temporary one."""
+    temporary = Path(tempfile.mkdtemp(prefix="makima-demo-"))  # mode 700
+    place = folder or temporary
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        connection = Connection.default()
-        async with fleet_credentials(connection, NAMES) as made, asyncio.TaskGroup() as everybody:
-            for index, name in enumerate(NAMES):
-                everybody.create_task(keep(index, name, worktrees, made.env(name, secrets)))
-            everybody.create_task(play(replace(connection, token=made.user)))
+        with closing(lifeline.hold(place / "lifeline")):
+            await _run(place, temporary)
     finally:
-        for made_here in (worktrees, secrets):
-            shutil.rmtree(made_here, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+async def _run(place: Path, secrets: Path) -> None:
+    connection = Connection.default()
+    async with fleet_credentials(connection, NAMES) as made, asyncio.TaskGroup() as everybody:
+        for name in NAMES:
+            machine = Machine(name, place / name, place / "lifeline")
+            everybody.create_task(machine.keep(made.env(name, secrets)))
+        everybody.create_task(play(replace(connection, token=made.user), NAMES))
+        everybody.create_task(_clean_up(connection))
+
+
+async def _clean_up(connection: Connection) -> None:
+    """Have the daemons remove the folders of contracts that have ended, from time to time, as an operator does."""
+    async with Http(connection.url, connection.token) as http:
+        while True:
+            await asyncio.sleep(CLEANUP_SECONDS)
+            try:
+                wanted = {"operation": "cleanup_worktrees", "older_than_hours": 0}
+                await http.send("POST", "/contracts/batch", wanted)
+            except MakimaError as error:
+                say(f"no clean-up: {error}")
 
 
 if __name__ == "__main__":
-    run_until_stopped(fleet(Path(sys.argv[1]) if len(sys.argv) > 1 else None), parent=False)
+    run_until_stopped(fleet(Path(sys.argv[1]) if len(sys.argv) > 1 else None))

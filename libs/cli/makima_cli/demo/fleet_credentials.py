@@ -15,28 +15,23 @@ from makima_sdk.http import Http, Json
 from makima_sdk.paths import path
 from makima_sdk.problems import MakimaError
 
-from makima_cli.demo import AGENT_RECONNECT_TIMEOUT_SECONDS
+from makima_cli.demo import RECONNECT_SECONDS
 
 # Contracts that an administrator creates have this owner, too, so the fleet also works on those of people who
 # use this machine's administrator token.
 OWNER: Final = "local"
-USERS_TOKEN: Final = "MAKIMA_DEMO_TOKEN"  # noqa: S105 - the name of an environment variable
 
 
 @dataclass(frozen=True, slots=True)
 class FleetCredentials:
-    """The tokens of the demo user and of the daemons."""
+    """The tokens of the demo's person and of the daemons."""
 
     user: str  # a token with role owner
     daemons: Mapping[str, Mapping[str, str]]  # daemon → its token and NATS address, by environment variable
 
     def env(self, daemon: str, folder: Path) -> dict[str, str]:
-        """The environment of a daemon and its agents. They use the daemon's token for their own work, and the
-        user's for what only the contract's owner may do.
-
-        It names files in `folder`, which only our user may read.
-        """
-        secrets = {**self.daemons[daemon], USERS_TOKEN: self.user}
+        """The environment of a daemon. It names files in `folder`, which only our user may read."""
+        secrets = self.daemons[daemon]
         for variable, value in secrets.items():
             private_files.replace(folder / f"{daemon}.{variable}", value)
         return {f"{variable}_FILE": str(folder / f"{daemon}.{variable}") for variable in secrets}
@@ -47,7 +42,7 @@ async def fleet_credentials(
     connection: Connection, daemons: tuple[str, ...]
 ) -> AsyncGenerator[FleetCredentials]:
     """Create the tokens; they are revoked when the block ends."""
-    async with Http(connection.url, connection.token, retry_for=AGENT_RECONNECT_TIMEOUT_SECONDS) as admin:
+    async with Http(connection.url, connection.token, retry_for=RECONNECT_SECONDS) as admin:
         made: list[str] = []
 
         async def issued(**wanted: str) -> Json:

@@ -1,118 +1,172 @@
-"""The demo user: creates contracts and manages them over HTTP.
+"""The demo's person: creates contracts and manages them over HTTP.
 
-It does what only a person does: start contracts, confirm phases, answer questions, pause a contract if too
-many are active, reopen failed ones once, and archive finished ones. Each action follows from the state of the
-contracts (`user_policy.py`). The agents, not the user, decide whether the work is blocked, failed or done.
+It does what only a person does: start contracts, confirm phases, answer questions, pause and resume, give up what is
+hopeless, and archive what is finished (`user_policy.py`). The agents do the rest.
 """
 
 import asyncio
-from typing import Final
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Any, Final, cast
 
 from makima_schemas.contract.model import TERMINAL_STATUSES, ContractStatus
 from makima_sdk.connection import Connection
 from makima_sdk.contracts import Contracts
 from makima_sdk.http import Http
 from makima_sdk.models import Contract
+from makima_sdk.paths import path
 from makima_sdk.problems import MakimaError, ProblemError
 
 from makima_cli.demo.process import say
-from makima_cli.demo.scenarios import MARK, SCENARIO_BATCH_SIZE, SCENARIOS, phases, scenario_of
-from makima_cli.demo.user_policy import Move, reaction
+from makima_cli.demo.scenarios import MARK, SCENARIOS, number_after, numbered
+from makima_cli.demo.user_policy import Action, Move, Need, Seen, reaction
 
-USER_POLL_SECONDS: Final = 0.7
-CONTRACT_INTERVAL_SECONDS: Final = 1.0  # between two contracts of a batch
-BATCH_INTERVAL_SECONDS: Final = 40.0  # between batches, after each scenario was created once
-MOST_LIVE: Final = 8
-MOST_ARCHIVED: Final = 24
+POLL_SECONDS: Final = 2.0
+QUICK_POLL_SECONDS: Final = 0.2  # after an action: the next may follow
+CONTRACT_INTERVAL_SECONDS: Final = 20.0  # between two contracts, after each scenario was created once
+DAEMONS_POLLS: Final = 30  # after which the person begins without those that are not there
+MOST_LIVE: Final = len(SCENARIOS) + 1
+MOST_ARCHIVED: Final = 10
+STALE_SECONDS: Final = 20
+ONCE: Final[frozenset[Action]] = frozenset({"advance", "pause"})
 
 
 class DemoUser:
-    """Creates and manages its own contracts. `run` checks them every `poll_seconds` seconds until cancelled."""
+    """Creates and manages its own contracts. `run` looks at them every `poll_seconds` seconds until cancelled."""
 
-    def __init__(self, contracts: Contracts, *, poll_seconds: float = USER_POLL_SECONDS) -> None:
-        self._contracts = contracts
+    def __init__(self, http: Http, *, poll_seconds: float = POLL_SECONDS) -> None:
+        self._http = http
+        self._contracts = Contracts(http)
         self._every = poll_seconds
-        self._reopened: frozenset[str] = frozenset()  # ids of contracts that it reopened once
-        self._created = 0  # number of contracts that it created
+        self._done = set[tuple[str, Action]]()
+        self._began: datetime | None = None  # when the first of its contracts was created
+        self._number = 0  # of the next contract
+        self._created = 0  # how many it has created
         self._next_at = 0.0  # time (event loop clock) from which on it may create the next one
 
     async def run(self) -> None:
         while True:
+            again = self._every
             try:
-                await self._check_contracts()
+                if await self._looks():
+                    again = min(again, QUICK_POLL_SECONDS)
             except MakimaError as error:  # unreachable or failing for a while: try again
-                say(f"the user waits: {error}")
-            await asyncio.sleep(self._every)
+                say(f"the person waits: {error}")
+            await asyncio.sleep(again)
 
-    async def _check_contracts(self) -> None:
+    async def _looks(self) -> bool:
+        """Do one thing. True if there may be more to do at once."""
         mine = [contract async for contract in self._contracts.all({"q": MARK, "limit": 500})]
-        move = reaction(mine, self._reopened)
-        if move is not None:
-            await self._try(move)
-        await self._create_another(sum(contract.status not in TERMINAL_STATUSES for contract in mine))
+        if self._began is None:
+            self._begin(mine)
+        move = reaction(Seen(datetime.now(UTC), mine, await self._needs(), self._began, self._done))
+        acted = move is not None and await self._acts(move)
+        created = await self._create_another(mine)
         await self._forget([contract for contract in mine if contract.status is ContractStatus.ARCHIVED])
+        return acted or created
 
-    async def _try(self, move: Move) -> None:
-        """Send one action. A refusal means that the agents changed the contract meanwhile; the next check
-        sees that.
+    def _begin(self, before: list[Contract]) -> None:
+        """After what an earlier fleet left behind, whose clock is the server's."""
+        self._began = max([datetime.now(UTC), *(contract.created_at for contract in before)])
+        self._number = number_after([contract.name for contract in before])
+
+    async def _needs(self) -> list[Need]:
+        items = cast("list[dict[str, Any]]", (await self._http.send("GET", "/needs-you")).body["items"])
+        return [
+            Need(
+                item["kind"],
+                datetime.fromisoformat(item["since"]),
+                item["contract"]["id"],
+                None if item["agent"] is None else str(item["agent"]["role"]),
+            )
+            for item in items
+        ]
+
+    async def _acts(self, move: Move) -> bool:
+        """Send one action. A refusal means that somebody else was faster, and the next look sees that; or that
+        it was too early to advance, which is said in the contract.
         """
         contract = move.contract
+        if move.action in ONCE:
+            self._done.add((contract.id, move.action))
         try:
             match move.action:
-                case "confirm":
-                    following = contract.phase_names[contract.phase_names.index(contract.phase) + 1]
+                case "advance" | "confirm":
                     await self._contracts.change_phase(
-                        contract.id, following, confirmed=True, expected_version=contract.version
+                        contract.id, _following(contract), confirmed=True, expected_version=contract.version
                     )
                 case "answer":
                     await self._answer(contract)
                 case action:
                     await self._contracts.act(contract.id, action, reason=move.reason)
         except ProblemError as error:
-            say(f"the user could not {move.action} {contract.id}: {error.detail}")
-            return
-        if move.action == "reopen":
-            self._reopened |= {contract.id}
+            say(f"the person could not {move.action} {contract.name}: {error.detail}")
+            if move.action == "advance":
+                await self._say(contract, f"I wanted to go on. It was refused: {error.detail}")
+            return False
+        return True
 
     async def _answer(self, contract: Contract) -> None:
         for question in await self._contracts.questions(contract.id):
             if question.answer is None:
-                await self._contracts.answer(
-                    contract.id, question.id, question.options[0] if question.options else "as you think best"
-                )
+                answer = question.options[0] if question.options else "as you think best"
+                await self._contracts.answer(contract.id, question.id, answer)
 
-    async def _create_another(self, live: int) -> None:
+    async def _say(self, contract: Contract, text: str) -> None:
+        where = path("contracts", contract.id, "messages")
+        await self._http.send("POST", where, {"role": "user", "content": text[:1000]})
+
+    async def _create_another(self, mine: list[Contract]) -> bool:
+        """One of each scenario at first, then another one from time to time."""
         now = asyncio.get_running_loop().time()
-        if live >= MOST_LIVE or now < self._next_at:
-            return
-        scenario, name, description = scenario_of(self._created)
+        of_mine = [each for each in mine if self._began is None or each.created_at >= self._began]
+        live = sum(each.status not in TERMINAL_STATUSES for each in of_mine)
+        waiting = sum(each.status is ContractStatus.CREATED for each in of_mine)
+        first_round = self._created < len(SCENARIOS)
+        if live >= MOST_LIVE or (not first_round and (waiting > 0 or now < self._next_at)):
+            return False
+        scenario, name = numbered(self._number)
         await self._contracts.create(
             name,
             contract_type=scenario.contract_type,
-            description=description,
+            description=MARK + scenario.about,
             phase_guard=scenario.guard,
-            phases=phases(scenario),
-            stale_after_seconds=10,
+            stale_after_seconds=STALE_SECONDS,
         )
+        self._number += 1
         self._created += 1
-        enough = self._created >= len(SCENARIOS) and self._created % SCENARIO_BATCH_SIZE == 0
-        self._next_at = now + (BATCH_INTERVAL_SECONDS if enough else CONTRACT_INTERVAL_SECONDS)
+        self._next_at = now + CONTRACT_INTERVAL_SECONDS
+        return first_round
 
     async def _forget(self, archived: list[Contract]) -> None:
         """Delete the oldest archived contracts over `MOST_ARCHIVED`, so that lists stay short when the demo
-        runs for days.
-
-        Their events stay in the log.
+        runs for days. Their events stay in the log.
         """
-        oldest = sorted(archived, key=lambda contract: contract.status_changed_at)[
-            : max(0, len(archived) - MOST_ARCHIVED)
-        ]
-        for contract in oldest:
+        oldest = sorted(archived, key=lambda contract: contract.status_changed_at)
+        for contract in oldest[: max(0, len(archived) - MOST_ARCHIVED)]:
             await self._contracts.delete(contract.id)
-            self._reopened -= {contract.id}
+            self._done -= {(contract.id, action) for action in ONCE}
 
 
-async def play(connection: Connection) -> None:
-    """Run the demo user until cancelled."""
+def _following(contract: Contract) -> str:
+    names = contract.phase_names
+    return names[min(names.index(contract.phase) + 1, len(names) - 1)]
+
+
+async def play(connection: Connection, daemons: Collection[str]) -> None:
+    """Run the demo's person until cancelled. It begins when all daemons are there, so that each gets its share."""
     async with Http(connection.url, connection.token) as http:
-        await DemoUser(Contracts(http)).run()
+        for _ in range(DAEMONS_POLLS):
+            if await _are_connected(http, daemons):
+                break
+            await asyncio.sleep(POLL_SECONDS)
+        await DemoUser(http).run()
+
+
+async def _are_connected(http: Http, daemons: Collection[str]) -> bool:
+    try:
+        items = cast("list[dict[str, Any]]", (await http.send("GET", "/daemons")).body["items"])
+    except MakimaError as error:
+        say(f"the person waits: {error}")
+        return False
+    return {each["id"] for each in items if each["connected"] and each["capacity"]}.issuperset(daemons)

@@ -1,7 +1,6 @@
 """Builds the list of programs that `makima up` runs, with their ports and environment."""
 
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -58,9 +57,8 @@ def demo_fleet(site: LocalSystem) -> Program:
         "MAKIMA_URL": site.url,
     }
     place = site.folder.path / "demo"
-    shutil.rmtree(place, ignore_errors=True)  # left by a fleet that was killed
     site.runs_as.account.own(place)
-    command = (str(site.runs_as.python.path), "-m", "makima_cli.demo", str(place / "worktrees"))
+    command = (str(site.runs_as.python.path), "-m", "makima_cli.demo", str(place))
     log = site.folder.log("demo")
     return Program(FLEET, command, site.folder.path, log, env=env, account=site.runs_as.account)
 

@@ -15,7 +15,18 @@ from makima_kernel.telemetry.line_output import LineOutput
 from makima_local.processes import Died, Frozen, Ready, Report, Started
 from makima_schemas.addresses import without_credentials
 
+from makima_cli import demo
+
 NAME: Final = "makima"
+SHORT_TIMES: Final = (
+    f"three daemons; with times short enough to watch, unless you have set them: a heartbeat each "
+    f"{demo.HEARTBEAT_SECONDS:g} s, dead after {demo.AGENT_TIMEOUT_SECONDS:g} s "
+    f"(supervisors {demo.TIMEOUT_SECONDS:g} s), stuck after {demo.STUCK_SECONDS:g} s"
+)
+TOUR: Final = (
+    "Within two minutes the demo shows each state of contracts and agents, a question that waits for you, and a crash\n"
+    "with its recovery. What you see: docs/tour.md"
+)
 
 _lines = cache(LineOutput)
 
@@ -63,7 +74,7 @@ def summary(running: Running, context: str | None, seconds: float, link: str | N
         ("nats", running.servers["nats"], without_credentials(running.nats_url)),
         ("postgres", running.servers["postgres"], running.database_url),
     ]
-    fleet = [("demo fleet", running.fleet, "")] if running.fleet else []
+    fleet = [("demo fleet", running.fleet, SHORT_TIMES)] if running.fleet else []
     page = (
         [("page", None, f"{link}  (signs you in once, within a minute; another: {command()} open)")]
         if link
@@ -89,7 +100,8 @@ def summary(running: Running, context: str | None, seconds: float, link: str | N
         f"  {command()} contracts {what}{suffix}" for what in ("list", "monitor", "create 'My first' --start")
     ]
     title, end = f"makima is up ({seconds:.1f} s)", "Ctrl-C stops it; the data is kept."
-    return "\n".join([title, "", *table, "", "Try:", *tries, "", end])
+    tour = [TOUR, ""] if running.fleet else []
+    return "\n".join([title, "", *table, "", "Try:", *tries, "", *tour, end])
 
 
 def command() -> str:

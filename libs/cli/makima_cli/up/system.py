@@ -82,6 +82,7 @@ async def _system(
             program.name: f"http://{ports.LOOPBACK}:{program.health_port}/metrics" for program in programs
         }
         if options.demo:
+            show.print_progress(f"demo: {show.SHORT_TIMES}")
             runner.start(demo_fleet(site))
             await runner.ready(READY_TIMEOUT_SECONDS)
         try:
