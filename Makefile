@@ -70,6 +70,9 @@ chaos: setup  ## Do to the running system what must not harm it, compare what is
 test-browser: setup  ## The web page in a real Chromium; says why where it cannot
 	@$(BIN)/python -m pytest tests/browser -rs
 
+tour: setup  ## Take the pictures of docs/tour.md again, from a running demo (needs a Chromium; 2 minutes)
+	@$(BIN)/python -m tests.browser.tour
+
 test-long: setup  ## The tests of guarantees in full, with the long variants that `make test` shortens (MAKIMA_TEST_CHAOS=1)
 	@MAKIMA_TEST_CHAOS=1 $(BIN)/python -m pytest tests/guarantees tests/services/completion_detector/test_a_thousand*.py tests/services/gateway/api/test_fuzz.py tests/daemon/test_a_fleet_under_random_kills.py tests/daemon/test_a_supervised_contract.py -o addopts="--strict-markers --import-mode=importlib" -v --no-header
 
@@ -95,4 +98,4 @@ lock:  ## Resolve the dependencies again; locked packages keep their versions
 upgrade:  ## Resolve the dependencies to their newest versions
 	@rm -f requirements-dev.lock && $(MAKE) -s lock
 
-.PHONY: help setup run test test-browser web web-test lint test-containers test-long bench chaos house mutate docs dist lock upgrade
+.PHONY: help setup run test test-browser tour web web-test lint test-containers test-long bench chaos house mutate docs dist lock upgrade
