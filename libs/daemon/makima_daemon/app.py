@@ -120,8 +120,8 @@ class RunningDaemon:
         body = {"hostname": socket.gethostname(), **now}
         answer = await self._http.send("POST", where, body, retry_for=AWAY_RETRY_SECONDS)
         seconds = answer.body.get("interval_seconds")  # an older makima says nothing
-        told = float(seconds) if isinstance(seconds, (int, float)) else DEFAULT_INTERVAL_SECONDS
-        return min(max(told, LEAST_INTERVAL_SECONDS), MOST_INTERVAL_SECONDS)
+        wanted = float(seconds) if isinstance(seconds, (int, float)) else DEFAULT_INTERVAL_SECONDS
+        return min(max(wanted, LEAST_INTERVAL_SECONDS), MOST_INTERVAL_SECONDS)
 
     async def _connected(
         self, interval: float, stop: asyncio.Event, on_ready: Callable[[Ready], None]

@@ -64,8 +64,10 @@ async def daemon_heartbeat(daemon_id: DaemonId, request: Request, write: Writing
         raise heartbeats.unfit(error, hint=hint) from error
     await heartbeats.store(write.gateway.nats, subjects.daemon_heartbeat(daemon_id), encoded)
     times = write.gateway.settings.contracts
-    said = (daemon_id, beat.hostname, True, now, list(beat.agents), beat.worktrees, beat.capacity)
-    return json_response(DaemonBeat(*said, times.heartbeat_interval_seconds, times.heartbeat_timeout_seconds))
+    shown = (daemon_id, beat.hostname, True, now, list(beat.agents), beat.worktrees, beat.capacity)
+    return json_response(
+        DaemonBeat(*shown, times.heartbeat_interval_seconds, times.heartbeat_timeout_seconds)
+    )
 
 
 async def _daemons(read: ReadContext, rows: Sequence[DaemonRow]) -> list[Daemon]:
