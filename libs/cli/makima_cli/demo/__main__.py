@@ -8,10 +8,10 @@ import asyncio
 import shutil
 import sys
 import tempfile
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 from makima_sdk.connection import Connection
 from makima_sdk.http import Http
@@ -24,6 +24,8 @@ from makima_cli.demo.process import run_until_stopped, say
 from makima_cli.demo.user import play
 
 CLEANUP_SECONDS: Final = 60.0
+CONNECTED_SECONDS: Final = 60.0
+CONNECTED_POLL_SECONDS: Final = 0.5
 
 
 async def fleet(folder: Path | None) -> None:
@@ -44,8 +46,29 @@ async def _run(place: Path, secrets: Path) -> None:
         for name in NAMES:
             machine = Machine(name, place / name, place / "lifeline")
             everybody.create_task(machine.keep(made.env(name, secrets)))
-        everybody.create_task(play(replace(connection, token=made.user), NAMES))
         everybody.create_task(_clean_up(connection))
+        await _connected(connection)
+        everybody.create_task(play(replace(connection, token=made.user)))
+
+
+async def _connected(connection: Connection) -> None:
+    """Wait for all daemons, so that each gets its share of the contracts; not for ever. An owner sees only those that
+    run contracts of his, so that this is asked as an administrator.
+    """
+    async with Http(connection.url, connection.token) as http:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CONNECTED_SECONDS):
+                while not await _are_connected(http):  # noqa: ASYNC110 - of another process
+                    await asyncio.sleep(CONNECTED_POLL_SECONDS)
+
+
+async def _are_connected(http: Http) -> bool:
+    try:
+        items = cast("list[dict[str, Any]]", (await http.send("GET", "/daemons")).body["items"])
+    except MakimaError as error:
+        say(f"the person waits: {error}")
+        return False
+    return {str(each["id"]) for each in items if each["connected"] and each["capacity"]}.issuperset(NAMES)
 
 
 async def _clean_up(connection: Connection) -> None:

@@ -16,7 +16,7 @@ from makima_cli.demo.process import Child, say
 from makima_cli.demo.scenarios import ROLES
 
 NAMES: Final = ("daemon-ada", "daemon-grace", "daemon-edsger")
-CAPACITY: Final = 30  # agents at a time: of the person's contracts there are 24 at most
+DAEMON_CAPACITY: Final = 30  # agents at a time: of the person's contracts there are 24 at most
 RESTART_SECONDS: Final = 1.0
 STOP_SECONDS: Final = 6.0  # of the 7 s that `makima up` gives the fleet; its agents end at once
 
@@ -31,7 +31,11 @@ class Machine:
 
     def settings(self) -> str:
         """The daemon's settings file."""
-        lines = [f"daemon_id = {json.dumps(self.name)}", f"capacity = {CAPACITY}", 'workspace = "workspace"']
+        lines = [
+            f"daemon_id = {json.dumps(self.name)}",
+            f"capacity = {DAEMON_CAPACITY}",
+            'workspace = "workspace"',
+        ]
         for role in (SUPERVISOR_ROLE, *ROLES):
             command = [sys.executable, "-m", f"makima_cli.demo.agents.{role}"]
             lines += [

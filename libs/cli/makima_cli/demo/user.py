@@ -5,7 +5,6 @@ hopeless, and archive what is finished (`user_policy.py`). The agents do the res
 """
 
 import asyncio
-from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
@@ -24,7 +23,6 @@ from makima_cli.demo.user_policy import Action, Move, Need, Seen, reaction
 POLL_SECONDS: Final = 2.0
 QUICK_POLL_SECONDS: Final = 0.2  # after an action: the next may follow
 CONTRACT_INTERVAL_SECONDS: Final = 20.0  # between two contracts, after each scenario was created once
-DAEMONS_POLLS: Final = 30  # after which the person begins without those that are not there
 MOST_LIVE: Final = len(SCENARIOS) + 1
 MOST_ARCHIVED: Final = 10
 STALE_SECONDS: Final = 20
@@ -153,20 +151,7 @@ def _following(contract: Contract) -> str:
     return names[min(names.index(contract.phase) + 1, len(names) - 1)]
 
 
-async def play(connection: Connection, daemons: Collection[str]) -> None:
-    """Run the demo's person until cancelled. It begins when all daemons are there, so that each gets its share."""
+async def play(connection: Connection) -> None:
+    """Run the demo's person until cancelled."""
     async with Http(connection.url, connection.token) as http:
-        for _ in range(DAEMONS_POLLS):
-            if await _are_connected(http, daemons):
-                break
-            await asyncio.sleep(POLL_SECONDS)
         await DemoUser(http).run()
-
-
-async def _are_connected(http: Http, daemons: Collection[str]) -> bool:
-    try:
-        items = cast("list[dict[str, Any]]", (await http.send("GET", "/daemons")).body["items"])
-    except MakimaError as error:
-        say(f"the person waits: {error}")
-        return False
-    return {each["id"] for each in items if each["connected"] and each["capacity"]}.issuperset(daemons)

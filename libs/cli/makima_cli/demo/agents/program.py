@@ -42,8 +42,8 @@ async def work_through(agent: Agent, what: str, *, seconds: float = 4.0, parts: 
 async def is_new(agent: Agent, step: str) -> bool:
     """Tell of this step of the role. False if an earlier process has told of it: what it led to is known then."""
     where = path("contracts", agent.contract_id, "messages")
-    told = cast("list[dict[str, Any]]", (await agent.requests.send("GET", where)).body["items"])
-    if any(each["content"] == step for each in told):
+    messages = cast("list[dict[str, Any]]", (await agent.requests.send("GET", where)).body["items"])
+    if any(each["content"] == step for each in messages):
         return False
     agent.step(step)
     while agent.undelivered:  # noqa: ASYNC110 - the SDK tells no more of it

@@ -36,15 +36,15 @@ async def live() -> int:
         async with supervisor:
             changes = ContractChanges(supervisor.requests, contract_id)
             while (contract := await changes.next()).status not in ENDED:
-                await look(supervisor, contract)
-            await look(supervisor, contract)
+                await act(supervisor, contract)
+            await act(supervisor, contract)
     except AgentLostError as lost:
         print(lost, file=sys.stderr)
         return 1
     return 0
 
 
-async def look(supervisor: Supervisor, contract: Contract) -> None:
+async def act(supervisor: Supervisor, contract: Contract) -> None:
     """Do what is this one's turn. A refusal means that the contract has changed; the next look sees that."""
     if contract.status is not S.ACTIVE:
         state = RESTS.get(contract.status, SupervisorState.BLOCKED)
@@ -76,7 +76,7 @@ async def drive(supervisor: Supervisor, contract: Contract) -> None:
     if are_done(steps, tasks):
         await complete(supervisor, contract)
     else:
-        tell(supervisor, contract, tasks)
+        report_progress(supervisor, contract, tasks)
 
 
 async def create(supervisor: Supervisor, contract: Contract, wanted: Try) -> None:
@@ -101,7 +101,7 @@ async def complete(supervisor: Supervisor, contract: Contract) -> None:
     supervisor.report("idle", activity=f"{contract.phase} is done")
 
 
-def tell(supervisor: Supervisor, contract: Contract, tasks: list[Task]) -> None:
+def report_progress(supervisor: Supervisor, contract: Contract, tasks: list[Task]) -> None:
     done = sum(task.status is TaskStatus.COMPLETED for task in tasks)
     share = (contract.phase_names.index(contract.phase) + done / max(len(tasks), 1)) / len(
         contract.phase_names
