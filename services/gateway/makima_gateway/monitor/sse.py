@@ -1,6 +1,7 @@
 """The monitor as Server-Sent Events: the WebSocket's messages, and `Last-Event-ID` to resume."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 from makima_kernel.telemetry import metrics
@@ -12,6 +13,7 @@ from makima_gateway.http.connections import CUT
 from makima_gateway.monitor.filter import MonitorFilter
 from makima_gateway.monitor.monitor import Monitor
 from makima_gateway.monitor.subscriber import Subscriber
+from makima_gateway.monitor.transport import Message
 
 MEDIA_TYPE: Final = "text/event-stream"
 KEEP_ALIVE_SECONDS: Final = 15.0  # proxies close a connection without data after a minute, some earlier
@@ -75,6 +77,11 @@ class _StreamTransport:
     async def send(self, kind: str, message: str, resume_at: str | None) -> None:
         where = "" if resume_at is None else f"id: {resume_at}\n"
         await self.write(f"{where}event: {kind}\ndata: {message}\n\n")
+
+    async def send_together(self, messages: Sequence[Message]) -> None:
+        """Each an event of its own, which has its own place to resume at."""
+        for message in messages:
+            await self.send(*message)
 
     async def keep_alive(self) -> None:
         """Until cancelled: send a comment every `KEEP_ALIVE_SECONDS`."""

@@ -1,29 +1,31 @@
 """Sends a monitor client its messages: `hello`, then events in order, without gap or duplicate."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from time import monotonic
 from typing import Final
 
 import orjson
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.telemetry import metrics
-from makima_schemas.contract.model import ContractStatus
 
 from makima_gateway.auth.principal import Principal
 from makima_gateway.monitor.filter import MonitorFilter
 from makima_gateway.monitor.heartbeat_message import heartbeat_message
 from makima_gateway.monitor.monitor import Monitor
 from makima_gateway.monitor.row_stream import RowStream
+from makima_gateway.monitor.sight import Sight
 from makima_gateway.monitor.subscriptions import Subscription
-from makima_gateway.monitor.transport import Transport
-from makima_gateway.read_model.legacy_status import shown_event, shown_status
-from makima_gateway.read_model.monitor_events import MonitorEvent
+from makima_gateway.monitor.transport import Message, Transport
+from makima_gateway.read_model.legacy_status import shown_event
+from makima_gateway.read_model.monitor_events import MONITOR_PAGE_EVENTS, MonitorEvent
 
 # How long after `hello` a WebSocket client has to send its first filter before events are sent: the filter
 # may ask for older events with `since`, which must come first.
 FIRST_FILTER_TIMEOUT_SECONDS: Final = 0.3
 REVOKED_TIMEOUT_SECONDS: Final = 2.0  # for a client to read why it is disconnected
+TOGETHER_SECONDS: Final = 0.1  # between two times that events are sent together
 DATABASE_RETRY_SECONDS: Final = 0.5  # after an error of the database
 
 
@@ -45,12 +47,12 @@ class Subscriber:
             monitor.latest_heartbeats,
             monitor.log,
         )
-        self._reminders, self._queries = monitor.reminders, monitor.queries
-        self._owners, self._tokens, self._sessions = monitor.owners, monitor.tokens, monitor.sessions
+        self._reminders, self._tokens, self._sessions = monitor.reminders, monitor.tokens, monitor.sessions
         self._names, self._pulse = monitor.names, monitor.pulse
         self._enhanced = monitor.enhanced
         self._place_known = place_known
         self._principal = principal
+        self._sight = Sight(monitor, principal)
         self._transport = transport
         self._filter = MonitorFilter()  # the filter in force
         # a filter with `since` that was received but not yet applied
@@ -63,11 +65,12 @@ class Subscriber:
         # `_tick`: the last tick of the Pulse that was told. `_generation`: the log tail's generation that `_cursor` belongs to, and `_epoch` that log's.
         self._cursor = self._heartbeat_cursor = self._reminder_cursor = self._generation = 0
         self._tick = monitor.pulse.tick
+        self._together_at = 0.0  # when the next events may be sent, on the monotonic clock
         self._epoch = ""
         # False: `_cursor` is behind the cache, and the client got `lagging` or asked for it with `since`
         self._caught_up = True
         self._rows = RowStream(
-            monitor.log_tail.board, monitor.log, monitor.queries, self._may_see, self._subscription.wake
+            monitor.log_tail.board, monitor.log, monitor.queries, self._sight.may_see, self._subscription.wake
         )
         self.revoked = False  # True: the client's token was revoked
         self._log_tail.subscriptions.subscribe(self._subscription, None)
@@ -160,23 +163,36 @@ class Subscriber:
         heartbeats_sent = await self._send_heartbeats()
         reminders_sent = await self._send_stale_reminders()
         events = await self._next_events()
-        if self._principal.visibility.owner_id is not None:
-            await self._owners.learn(self._principal.tenant, {event.contract_id for event in events})
-        for event in events:
-            shown = shown_event(event, enhanced=self._enhanced)
-            if (
-                shown is not None
-                and self._filter.matches(shown)
-                and await self._may_see(event.tenant, event.contract_id)
-            ):
-                await self._transport.send(shown.type, shown.message, self._event_id(event.position))
-            self._cursor = event.position
-            if self._rewind is not None:  # a new filter with `since` arrived while this page was sent
-                break
+        await self._send_events(events)
         if not events:
             await self._send_rows()
         await asyncio.sleep(0)  # a send does not yield to the event loop while the client's buffer has room
         return heartbeats_sent or reminders_sent or bool(events) or self._rewind is not None
+
+    async def _send_events(self, events: Sequence[MonitorEvent]) -> None:
+        await self._sight.learn({event.contract_id for event in events})
+        together = self._filter.together
+        collected: list[Message] = []
+        for event in events:
+            message = await self._message(event)
+            if message is not None and together:
+                collected.append(message)
+            elif message is not None:
+                await self._transport.send(*message)
+            self._cursor = event.position
+            if self._rewind is not None:  # a new filter with `since` arrived while this page was sent
+                break
+        if collected:
+            await self._transport.send_together(collected)
+
+    async def _message(self, event: MonitorEvent) -> Message | None:
+        """What the client is told of it; None: nothing."""
+        shown = shown_event(event, enhanced=self._enhanced)
+        if shown is None or not self._filter.matches(shown):
+            return None
+        if not await self._sight.may_see(event.tenant, event.contract_id):
+            return None
+        return Message(shown.type, shown.message, self._event_id(event.position))
 
     async def _send_tick(self) -> None:
         """Say once a second that this connection lives, and how far behind the log the client is."""
@@ -189,6 +205,18 @@ class Subscriber:
             await self._transport.send("Rows", message, None)
 
     async def _next_events(self) -> list[MonitorEvent]:
+        """The next page of events after the cursor; if they are wanted together, not before their turn.
+
+        A full page means that there are more, which need not wait.
+        """
+        if self._filter.together and (left := self._together_at - monotonic()) > 0:
+            await asyncio.sleep(left)
+        events = await self._page()
+        if 0 < len(events) < MONITOR_PAGE_EVENTS:
+            self._together_at = monotonic() + TOGETHER_SECONDS
+        return events
+
+    async def _page(self) -> list[MonitorEvent]:
         """The next page of events after the cursor, from the log tail's cache or else from the database.
 
         The first time that a client which was caught up falls out of the cache, send it `lagging`.
@@ -215,7 +243,7 @@ class Subscriber:
             latest = self._latest_heartbeats.latest(*sender)
             if latest is None or latest.tick > upto or not self._filter.heartbeats:
                 continue  # evicted, or replaced by a newer state meanwhile, which the next call sends
-            if self._filter.matches_heartbeat(latest) and await self._may_see(
+            if self._filter.matches_heartbeat(latest) and await self._sight.may_see(
                 latest.tenant, latest.contract_id
             ):
                 name = await self._names.of(latest.tenant, latest.contract_id)
@@ -227,25 +255,12 @@ class Subscriber:
         pending = self._reminders.since(self._reminder_cursor)
         for reminder in pending:
             self._reminder_cursor = reminder.tick
-            if not await self._may_see(reminder.tenant, reminder.contract_id):
+            if not await self._sight.may_see(reminder.tenant, reminder.contract_id):
                 continue
-            status = await self._status(reminder.contract_id) if self._filter.statuses else None
+            status = await self._sight.status(reminder.contract_id) if self._filter.statuses else None
             if self._filter.matches_reminder(reminder.contract_id, status):
                 await self._transport.send("StaleDetected", reminder.message, None)
         return bool(pending)
-
-    async def _may_see(self, tenant: str, contract_id: str | None) -> bool:
-        """True if the contract belongs to the owner that the client's token is restricted to, if to any."""
-        if tenant != self._principal.tenant:
-            return False
-        owner_id = self._principal.visibility.owner_id
-        return owner_id is None or (
-            contract_id is not None and await self._owners.of(tenant, contract_id) == owner_id
-        )
-
-    async def _status(self, contract_id: str) -> ContractStatus | None:
-        row = await self._queries.contract(self._principal.tenant, contract_id)
-        return None if row is None else shown_status(row.status, enhanced=self._enhanced)
 
     async def _seek(self, wanted: MonitorFilter) -> None:
         """Move the cursor to `since`; send `reset` if that is of another epoch or beyond the log's end."""

@@ -1,6 +1,17 @@
 """The connection over which a subscriber sends its messages: a WebSocket or an event stream."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+
+class Message(NamedTuple):
+    """`text`: JSON of type `kind`. A client that has received it can resume at `resume_at` (`<epoch>:<position>`);
+    null: it has no such place.
+    """
+
+    kind: str
+    text: str
+    resume_at: str | None
 
 
 class Transport(Protocol):
@@ -11,9 +22,9 @@ class Transport(Protocol):
     """
 
     async def send(self, kind: str, message: str, resume_at: str | None) -> None:
-        """Send `message`, a JSON text of type `kind`.
+        """Send one `Message`."""
+        ...
 
-        A client that has received it can resume at `resume_at` (`<epoch>:<position>`); null: the message has
-        no such place.
-        """
+    async def send_together(self, messages: Sequence[Message]) -> None:
+        """Send several, in order, with as little to do for the client as the connection allows."""
         ...

@@ -188,3 +188,42 @@ async def test_heartbeats_of_what_is_in_sight_come_apart_from_the_filter(
         beat = await next_of(client, "Heartbeat")
     assert (beat["contract_id"], beat["name"]) == (seen, "seen")
     assert (beat["role"], beat["daemon_id"], beat["connection_id"]) == ("supervisor", "daemon-1", "c1")
+
+
+async def test_events_that_are_wanted_together_come_in_order_in_few_frames(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
+    contract = str((await created(http))["id"])
+    for move in ("start", "pause", "resume", "pause"):
+        last = await position(http, contract, move)
+    async with watching(gateways, since=0, together=True) as client:
+        first = [message["position"] for message in await frame(client)]
+        assert first == list(range(1, last + 1)), "what is there comes in one frame"
+        live = [await position(http, contract, move) for move in ("resume", "pause")]
+        found: list[object] = []
+        while len(found) < len(live):
+            found += [message["position"] for message in await frame(client)]
+        assert found == live
+
+
+async def frame(client: Socket) -> list[Message]:
+    """What the next frame holds that is no tick."""
+    while True:
+        said: Message | list[Message] = orjson.loads(await client.connection.recv())
+        if isinstance(said, list):
+            return said
+        assert said["type"] == "Tick"
+
+
+async def test_a_stream_of_events_has_each_of_them_with_its_own_place(http: httpx.AsyncClient) -> None:
+    contract = str((await created(http))["id"])
+    last = await position(http, contract, "start")
+    ids = list[str]()
+    query = {"since": 0, "together": True}
+    async with http.stream("GET", "/contracts/monitor/events", params=query) as stream:
+        async for line in stream.aiter_lines():
+            if line.startswith("id:"):
+                ids.append(line.rpartition(":")[2])
+            if ids and ids[-1] == str(last):
+                break
+    assert ids == [str(number) for number in range(1, last + 1)]

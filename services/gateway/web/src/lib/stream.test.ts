@@ -68,7 +68,7 @@ beforeEach(() => {
 test("it reads once at the position of hello, and asks for rows from there on", () => {
   wire().say({ type: "hello", epoch: "e", position: 40 });
   expect(anew).toEqual([[40, "first"]]);
-  expect(wire().sent).toEqual([{ rows: true, since: 40, epoch: "e" }]);
+  expect(wire().sent).toEqual([{ rows: true, together: true, since: 40, epoch: "e" }]);
   expect(stream.condition.freshness).toBe("live");
 });
 
@@ -79,7 +79,7 @@ test("after a lost connection it resumes at the last position, and reads nothing
   expect(stream.condition).toMatchObject({ freshness: "off", attempt: 1, nextAt: 250 });
   hands.pass(250);
   wire().say({ type: "hello", epoch: "e", position: 60 });
-  expect(wire().sent).toEqual([{ rows: true, since: 44, epoch: "e" }]);
+  expect(wire().sent).toEqual([{ rows: true, together: true, since: 44, epoch: "e" }]);
   expect(anew).toHaveLength(1);
   expect(stream.condition).toMatchObject({ freshness: "live", attempt: 0, position: 44 });
 });
@@ -133,9 +133,17 @@ test("a revoked session ends it, without another attempt", () => {
 test("what is wanted is sent again after a reconnect", () => {
   wire().say({ type: "hello", epoch: "e", position: 1 });
   stream.want({ heartbeats_of: ["a"] });
-  expect(wire().sent.at(-1)).toEqual({ rows: true, heartbeats_of: ["a"] });
+  expect(wire().sent.at(-1)).toEqual({ rows: true, together: true, heartbeats_of: ["a"] });
   wire().onclose?.({ code: 1006 });
   hands.pass(300);
   wire().say({ type: "hello", epoch: "e", position: 1 });
-  expect(wire().sent).toEqual([{ rows: true, heartbeats_of: ["a"], since: 1, epoch: "e" }]);
+  expect(wire().sent).toEqual([{ rows: true, together: true, heartbeats_of: ["a"], since: 1, epoch: "e" }]);
+});
+
+test("several messages in one frame are taken one after the other", () => {
+  wire().say({ type: "hello", epoch: "e", position: 40 });
+  const said = [41, 42].map((position) => ({ type: "StaleCleared", position, timestamp: "t", contract_id: "a" }));
+  wire().say(said);
+  expect(heard).toEqual(said);
+  expect(stream.condition.position).toBe(42);
 });

@@ -102,7 +102,11 @@ export class Stream {
     this.drop();
     const socket = this.open();
     this.socket = socket;
-    socket.onmessage = (event) => this.received(JSON.parse(String(event.data)) as Message);
+    socket.onmessage = (event) => {
+      const said = JSON.parse(String(event.data)) as Message | readonly Message[];
+      if (Array.isArray(said)) for (const one of said as readonly Message[]) this.received(one);
+      else this.received(said as Message);
+    };
     socket.onclose = (event) => {
       if (this.socket === socket) this.lost(event.code);
     };
@@ -143,7 +147,7 @@ export class Stream {
   }
 
   private sendFilter(resume: { since: number; epoch: string } | null): void {
-    this.socket?.send(JSON.stringify({ rows: true, ...this.filter, ...(resume ?? {}) }));
+    this.socket?.send(JSON.stringify({ rows: true, together: true, ...this.filter, ...(resume ?? {}) }));
   }
 
   private lost(code: number): void {
