@@ -12,12 +12,12 @@ from makima_kernel.telemetry import metrics
 
 from makima_gateway.auth.principal import Principal
 from makima_gateway.monitor.filter import MonitorFilter
-from makima_gateway.monitor.heartbeat_message import heartbeat_message
+from makima_gateway.monitor.heartbeat_stream import HeartbeatStream
 from makima_gateway.monitor.monitor import Monitor
 from makima_gateway.monitor.row_stream import RowStream
-from makima_gateway.monitor.sight import Sight
 from makima_gateway.monitor.subscriptions import Subscription
 from makima_gateway.monitor.transport import Message, Transport
+from makima_gateway.monitor.visible_contracts import VisibleContracts
 from makima_gateway.read_model.legacy_status import shown_event
 from makima_gateway.read_model.monitor_events import MONITOR_PAGE_EVENTS, MonitorEvent
 
@@ -42,17 +42,13 @@ class Subscriber:
         place_known: bool = True,
     ) -> None:
         """`place_known=False`: nobody says which log's position `since` of `wanted` is."""
-        self._log_tail, self._latest_heartbeats, self._log = (
-            monitor.log_tail,
-            monitor.latest_heartbeats,
-            monitor.log,
-        )
+        self._log_tail, self._log = monitor.log_tail, monitor.log
         self._reminders, self._tokens, self._sessions = monitor.reminders, monitor.tokens, monitor.sessions
-        self._names, self._pulse = monitor.names, monitor.pulse
+        self._pulse = monitor.pulse
         self._enhanced = monitor.enhanced
         self._place_known = place_known
         self._principal = principal
-        self._sight = Sight(monitor, principal)
+        self._visible = VisibleContracts(monitor, principal)
         self._transport = transport
         self._filter = MonitorFilter()  # the filter in force
         # a filter with `since` that was received but not yet applied
@@ -60,17 +56,19 @@ class Subscriber:
         self._filter_received = asyncio.Event()  # set when the first filter has arrived
         self.hello_sent = asyncio.Event()
         self._subscription = Subscription()  # wakes this subscriber
-        # `_cursor`: the last position that was sent or did not match the filter. `_heartbeat_cursor`,
-        # `_reminder_cursor`: the last ticks of LatestHeartbeats and StaleReminders that were handled.
-        # `_tick`: the last tick of the Pulse that was told. `_generation`: the log tail's generation that `_cursor` belongs to, and `_epoch` that log's.
-        self._cursor = self._heartbeat_cursor = self._reminder_cursor = self._generation = 0
+        # `_cursor`: the last position that was sent or did not match the filter. `_reminder_cursor`: the last tick of
+        # StaleReminders that was handled, `_tick`: of the Pulse. `_generation`: the log tail's generation that `_cursor`
+        # belongs to, and `_epoch` that log's.
+        self._cursor = self._reminder_cursor = self._generation = 0
         self._tick = monitor.pulse.tick
         self._together_at = 0.0  # when the next events may be sent, on the monotonic clock
         self._epoch = ""
         # False: `_cursor` is behind the cache, and the client got `lagging` or asked for it with `since`
         self._caught_up = True
+        wake = self._subscription.wake
+        self._heartbeats = HeartbeatStream(monitor, self._visible, wake)
         self._rows = RowStream(
-            monitor.log_tail.board, monitor.log, monitor.queries, self._sight.may_see, self._subscription.wake
+            monitor.log_tail.board, monitor.log, monitor.queries, self._visible.may_see, wake
         )
         self.revoked = False  # True: the client's token was revoked
         self._log_tail.subscriptions.subscribe(self._subscription, None)
@@ -85,11 +83,7 @@ class Subscriber:
         self._filter = wanted
         self._rewind = wanted if wanted.since is not None else None
         self._log_tail.subscriptions.subscribe(self._subscription, wanted.contract_ids or None)
-        (
-            self._latest_heartbeats.waiters.add
-            if wanted.heartbeats
-            else self._latest_heartbeats.waiters.remove
-        )(self._subscription.wake)
+        self._heartbeats.want(wanted)
         self._rows.want(wanted.rows)
         self._filter_received.set()
         self._subscription.wake.set()
@@ -98,7 +92,7 @@ class Subscriber:
         """Remove this subscriber from everything that wakes it."""
         self._rows.want(False)
         self._log_tail.subscriptions.unsubscribe(self._subscription)
-        self._latest_heartbeats.waiters.remove(self._subscription.wake)
+        self._heartbeats.want(MonitorFilter())
 
     async def until_revoked(self, cut: Callable[[], object]) -> None:
         """Wait until the client's token or session ends, then let `run` end. Run it as a task beside `run`.
@@ -121,7 +115,7 @@ class Subscriber:
         """Send messages until the gateway closes or the client's token is revoked."""
         await self._log_tail.started.wait()
         await self._begin()
-        self._heartbeat_cursor = self._latest_heartbeats.tick
+        self._heartbeats.begin()
         self._reminder_cursor = self._reminders.tick
         # A hello before a replay carries no position to resume at: if the connection ends now, the client
         # must ask for the replay again instead of skipping it.
@@ -170,7 +164,7 @@ class Subscriber:
         return heartbeats_sent or reminders_sent or bool(events) or self._rewind is not None
 
     async def _send_events(self, events: Sequence[MonitorEvent]) -> None:
-        await self._sight.learn({event.contract_id for event in events})
+        await self._visible.learn({event.contract_id for event in events})
         together = self._filter.together
         collected: list[Message] = []
         for event in events:
@@ -190,7 +184,7 @@ class Subscriber:
         shown = shown_event(event, enhanced=self._enhanced)
         if shown is None or not self._filter.matches(shown):
             return None
-        if not await self._sight.may_see(event.tenant, event.contract_id):
+        if not await self._visible.may_see(event.tenant, event.contract_id):
             return None
         return Message(shown.type, shown.message, self._event_id(event.position))
 
@@ -236,28 +230,20 @@ class Subscriber:
 
     async def _send_heartbeats(self) -> bool:
         """Send the heartbeat states that changed since the last call; False: none did."""
-        upto = self._latest_heartbeats.tick
-        pending = self._latest_heartbeats.since(self._heartbeat_cursor) if self._filter.heartbeats else ()
-        self._heartbeat_cursor = upto
-        for sender in pending:
-            latest = self._latest_heartbeats.latest(*sender)
-            if latest is None or latest.tick > upto or not self._filter.heartbeats:
-                continue  # evicted, or replaced by a newer state meanwhile, which the next call sends
-            if self._filter.matches_heartbeat(latest) and await self._sight.may_see(
-                latest.tenant, latest.contract_id
-            ):
-                name = await self._names.of(latest.tenant, latest.contract_id)
-                await self._send(heartbeat_message(latest, name))
-        return bool(pending)
+        sent = False
+        async for message in self._heartbeats.messages():
+            await self._send(message)
+            sent = True
+        return sent
 
     async def _send_stale_reminders(self) -> bool:
         """Send the reminders since the last call; False: there were none."""
         pending = self._reminders.since(self._reminder_cursor)
         for reminder in pending:
             self._reminder_cursor = reminder.tick
-            if not await self._sight.may_see(reminder.tenant, reminder.contract_id):
+            if not await self._visible.may_see(reminder.tenant, reminder.contract_id):
                 continue
-            status = await self._sight.status(reminder.contract_id) if self._filter.statuses else None
+            status = await self._visible.status(reminder.contract_id) if self._filter.statuses else None
             if self._filter.matches_reminder(reminder.contract_id, status):
                 await self._transport.send("StaleDetected", reminder.message, None)
         return bool(pending)

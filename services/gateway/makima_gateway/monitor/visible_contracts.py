@@ -1,4 +1,4 @@
-"""What of the log one client may see."""
+"""Which contracts one client may see."""
 
 from collections.abc import Collection
 
@@ -9,7 +9,7 @@ from makima_gateway.monitor.monitor import Monitor
 from makima_gateway.read_model.legacy_status import shown_status
 
 
-class Sight:
+class VisibleContracts:
     """By the client's token: its tenant, and the owner that it is restricted to, if to any."""
 
     def __init__(self, monitor: Monitor, principal: Principal) -> None:
