@@ -42,6 +42,25 @@ def test_a_file_stays_one_idea() -> None:
     assert long == [], f"longer than {LONGEST_FILE_LINES} lines: split it by idea"
 
 
+def test_no_service_outlives_the_module_that_tests_it() -> None:
+    """Else it stays in the queue groups of the worker's broker, on a loop that stands still, and the next module's
+    requests go to it. `package` is the whole session where folders are no packages.
+    """
+    guilty = [
+        f"{name}:{node.lineno}"
+        for name in parsed()
+        if name.startswith("tests/")
+        for node in nodes(name)
+        if isinstance(node, ast.keyword) and _is_wide(node)
+    ]
+    assert guilty == [], "a fixture or a loop lives for a module at most"
+
+
+def _is_wide(node: ast.keyword) -> bool:
+    wide = {"loop_scope": {"session", "package", "class"}, "scope": {"package"}}
+    return isinstance(node.value, ast.Constant) and node.value.value in wide.get(str(node.arg), set())
+
+
 def test_nothing_is_imported_from_a_test() -> None:
     guilty = [
         f"{name}:{node.lineno}"

@@ -1,4 +1,4 @@
-"""One gateway and one Chromium for all tests of the page; skipped where one of them cannot be had."""
+"""One gateway and one Chromium for the tests of a module; skipped where one of them cannot be had."""
 
 from collections.abc import AsyncIterator
 
@@ -25,7 +25,7 @@ def _possible() -> None:
         pytest.skip("the page is not built (make web)")
 
 
-@pytest_asyncio.fixture(scope="package", loop_scope="package")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def gateways(
     postgres_server: Postgres, template_database: str, nats_server: Nats
 ) -> AsyncIterator[Gateways]:
@@ -33,12 +33,12 @@ async def gateways(
         yield made
 
 
-@pytest_asyncio.fixture(loop_scope="package")
+@pytest_asyncio.fixture(loop_scope="module")
 async def admin(gateways: Gateways) -> httpx.AsyncClient:
     return gateways.clients[0]
 
 
-@pytest_asyncio.fixture(scope="package", loop_scope="package")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         started = await playwright.chromium.launch(
@@ -50,6 +50,6 @@ async def browser() -> AsyncIterator[Browser]:
         await started.close()
 
 
-@pytest_asyncio.fixture(scope="package", loop_scope="package")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def fleet(gateways: Gateways) -> Fleet:
     return await seed(gateways, gateways.clients[0])

@@ -10,7 +10,7 @@ from tests.browser.pages import Watched, signed_in
 from tests.services.gateway.harness import body
 
 pytestmark = [
-    pytest.mark.asyncio(loop_scope="package"),
+    pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.xdist_group("browser"),
     pytest.mark.browser,
 ]

@@ -14,7 +14,7 @@ from tests.browser.pages import Watched, origin_of, signed_in
 from tests.services.gateway.harness import body
 
 pytestmark = [
-    pytest.mark.asyncio(loop_scope="package"),
+    pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.xdist_group("browser"),
     pytest.mark.browser,
 ]
@@ -29,7 +29,7 @@ ATTEMPT = """async ([url, socket]) => {
 }"""
 
 
-@pytest_asyncio.fixture(loop_scope="package")
+@pytest_asyncio.fixture(loop_scope="module")
 async def seen(browser: Browser, admin: httpx.AsyncClient) -> AsyncIterator[Watched]:
     async with signed_in(browser, admin) as watched:
         yield watched

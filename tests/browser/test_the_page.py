@@ -19,7 +19,7 @@ from tests.services.gateway.harness import ADMIN, Gateways, act, authenticated_c
 from tests.services.gateway.tokens import client_as
 
 pytestmark = [
-    pytest.mark.asyncio(loop_scope="package"),
+    pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.xdist_group("browser"),
     pytest.mark.browser,
 ]

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 import pytest
+from makima_kernel.testing import PATIENCE
 
 from tests.cli.conftest import Makima
 from tests.cli.contracts import create
@@ -138,9 +139,12 @@ async def test_a_watched_list_has_no_colour_either_and_clears_no_dumb_terminal(
     await create(makima, NAME)
     made, ours = await _started("contracts list --watch", {**environ, "TERM": term, "NO_COLOR": "1"}, 200)
     shown = b""
-    while shown.count(NAME.encode()) < 2:
-        shown += await asyncio.to_thread(os.read, ours, 65536)
-    made.send_signal(signal.SIGINT)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while shown.count(NAME.encode()) < 2:
+                shown += await asyncio.to_thread(os.read, ours, 65536)
+    finally:
+        made.send_signal(signal.SIGINT)
     shown += await asyncio.to_thread(_read_all, ours)
     assert await made.wait() == 130
     clear = b"\x1b[2J\x1b[1;1H"
