@@ -45,7 +45,7 @@ def opened(at: int | None = None) -> MonitorState:
     gate = Gate(
         (
             Condition("deliverable", "pull-request", "Pull request", "missing", waits_for="supervisor"),
-            Condition("tasks", "tasks", "all must be complete", "missing"),
+            Condition("tasks", "tasks", "1 of 2 tasks", "missing"),
             Condition("task", "t2", "do it", "missing", NOW, waits_for="builder"),
             Condition("task", "t3", "test it", "met", NOW, "exit code 0"),
             Condition("switch", "auto_complete_enabled", "auto-complete", "met"),

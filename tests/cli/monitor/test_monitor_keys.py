@@ -36,7 +36,7 @@ def test_an_opened_contract_says_why_it_does_not_go_on() -> None:
         "completion_detector, 0s ago",
         "○ deliverables  0 of 1",
         "○ pull-request",
-        "○ tasks         1 of 2, all must be complete",
+        "○ tasks         1 of 2 tasks",
         "  ✓ test it",
         "exit code 0",
         "✓ auto-complete",

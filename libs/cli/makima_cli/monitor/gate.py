@@ -61,8 +61,8 @@ def _conditions(gate: Gate, width: int, now: datetime) -> Iterator[str]:
         rules = [each for each in gate.conditions if each.kind == f"{kind}s"]
         if leaves or rules:
             state = rules[0].state if rules else _together(leaves)
-            met = f"{sum(each.state == 'met' for each in leaves)} of {len(leaves)}" if leaves else ""
-            note = ", ".join(filter(None, [met, rules[0].name if rules else ""]))
+            met = f"{sum(each.state == 'met' for each in leaves)} of {len(leaves)}"
+            note = rules[0].name if rules else met
             yield _row(f" {_SIGNS[state]} {kind + 's':<13} {note}", _WORDS[state], "", "", width)
         for each in leaves:
             yield _condition("  ", each.id if kind == "deliverable" else each.name, each, width, now)

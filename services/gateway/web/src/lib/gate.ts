@@ -20,7 +20,7 @@ export function branches(conditions: readonly Condition[]): readonly Branch[] {
   const rule = of("tasks")[0] ?? null;
   const found: Branch[] = [];
   if (deliverables.length > 0) found.push(group("Deliverables", met(deliverables), null, deliverables));
-  if (tasks.length > 0 || rule !== null) found.push(group("Tasks", [tasks.length > 0 ? met(tasks) : "", rule?.name ?? ""].filter(Boolean).join(", "), rule, tasks));
+  if (tasks.length > 0 || rule !== null) found.push(group("Tasks", rule?.name ?? met(tasks), rule, tasks));
   for (const one of of("validator", "switch", "guard")) found.push({ name: one.name, note: "", state: one.state, since: one.since, self: one, leaves: [] });
   return found;
 }
