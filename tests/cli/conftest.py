@@ -96,7 +96,7 @@ def makima(environ: dict[str, str]) -> Iterator[Makima]:
     logging.getLogger().setLevel(level)
 
 
-def _hear_ctrl_c() -> None:
+def hear_ctrl_c() -> None:
     """Where the tests themselves run in a shell's background, it has told its children to ignore Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -108,7 +108,7 @@ def process(environ: dict[str, str]) -> Start:
     async def start(*arguments: str) -> Process:
         command = (sys.executable, "-m", "makima_cli.main", *arguments)
         return await asyncio.create_subprocess_exec(
-            *command, env=environ, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, preexec_fn=_hear_ctrl_c
+            *command, env=environ, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, preexec_fn=hear_ctrl_c
         )
 
     return start

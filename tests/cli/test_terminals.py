@@ -15,7 +15,7 @@ from contextlib import suppress
 import pytest
 from makima_kernel.testing import PATIENCE
 
-from tests.cli.conftest import Makima
+from tests.cli.conftest import Makima, hear_ctrl_c
 from tests.cli.contracts import create
 from tests.cli.served import environ, gateways
 from tests.generated.commands import commands
@@ -65,7 +65,7 @@ async def _started(command: str, environ: Mapping[str, str], columns: int) -> tu
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     asked = {name: value for name, value in environ.items() if name not in {"COLUMNS", "LINES"}}
     made = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "makima_cli.main", *command.split(), env=asked, stdin=theirs, stdout=theirs, stderr=theirs
+        sys.executable, "-m", "makima_cli.main", *command.split(), env=asked, stdin=theirs, stdout=theirs, stderr=theirs, preexec_fn=hear_ctrl_c
     )  # fmt: skip
     os.close(theirs)
     return made, ours
