@@ -26,7 +26,7 @@ from uuid_utils.compat import uuid7
 from tests.bench.served import ROOT, TOKEN
 from tests.kernel.event_log.append_builders import call, command
 
-BATCHES_PER_SECOND: Final = 10
+BATCHES_PER_SECOND: Final = 25
 AT_ONCE: Final = 500  # contracts made in one call
 MAX_WAIT_SECONDS: Final = 120.0
 

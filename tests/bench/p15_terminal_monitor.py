@@ -16,6 +16,7 @@ import asyncpg
 import psutil
 from makima_cli.monitor.app import MonitorApp, Picture
 from makima_cli.monitor.feed import Feed
+from makima_cli.monitor.run import settle
 from makima_cli.monitor.state import MonitorState
 from makima_kernel.testing import eventually
 from makima_sdk import Connection, Filter
@@ -66,7 +67,8 @@ async def measure(env: BenchEnv) -> list[Figure]:
 @asynccontextmanager
 async def _monitor(gateway: str) -> AsyncGenerator[tuple[Picture, MonitorState]]:
     state = MonitorState()
-    feed = Feed(Connection(gateway, token=TOKEN), state, Filter(include_heartbeats=True), PATIENCE_SECONDS)
+    wanted = Filter(include_heartbeats=True)
+    feed = Feed(Connection(gateway, token=TOKEN), state, wanted, PATIENCE_SECONDS, settle)
     app = MonitorApp(state, feed.run, feed.act)
     async with app.run_test(size=SIZE):
         yield app.query_one(Picture), state

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -119,9 +119,7 @@ class RunningDaemon:
         now = {"agents": list(self.roster.ids), "worktrees": self._worktrees.count, "capacity": 0}
         body = {"hostname": socket.gethostname(), **now}
         answer = await self._http.send("POST", where, body, retry_for=AWAY_RETRY_SECONDS)
-        seconds = answer.body.get("interval_seconds")  # an older makima says nothing
-        wanted = float(seconds) if isinstance(seconds, (int, float)) else DEFAULT_INTERVAL_SECONDS
-        return min(max(wanted, LEAST_INTERVAL_SECONDS), MOST_INTERVAL_SECONDS)
+        return _interval(answer.body) or DEFAULT_INTERVAL_SECONDS  # an older makima says nothing
 
     async def _connected(
         self, interval: float, stop: asyncio.Event, on_ready: Callable[[Ready], None]
@@ -180,11 +178,9 @@ class RunningDaemon:
 
     async def _obey(self, signal: Signal) -> None:
         """Signal `interval`: from now on that many seconds between heartbeats."""
-        seconds = signal.body.get("interval_seconds")
-        if self._daemon is None or not isinstance(seconds, (int, float)):
-            return
-        if LEAST_INTERVAL_SECONDS <= seconds <= MOST_INTERVAL_SECONDS:
-            self._daemon.interval = float(seconds)
+        seconds = _interval(signal.body)
+        if self._daemon is not None and seconds is not None:
+            self._daemon.interval = seconds
             event_log.note("daemon.interval", interval_seconds=seconds)
 
 
@@ -205,6 +201,14 @@ async def run(
     with workspace.locked():
         async with Http(connection.url, connection.token) as http:
             await RunningDaemon(config, connection, workspace, http, pace or Pace()).run(stop, on_ready)
+
+
+def _interval(body: Mapping[str, object]) -> float | None:
+    """The seconds between heartbeats that makima wants, as far as a daemon obeys; None: it says none."""
+    seconds = body.get("interval_seconds")
+    if not isinstance(seconds, (int, float)):
+        return None
+    return min(max(float(seconds), LEAST_INTERVAL_SECONDS), MOST_INTERVAL_SECONDS)
 
 
 def _secrets(connection: Connection) -> tuple[str, ...]:

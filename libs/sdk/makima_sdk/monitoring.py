@@ -77,9 +77,11 @@ async def monitor(
     After a lost connection it reconnects and resumes after the last position; a `reset` message says that this
     was not possible.
 
+    With `ticks` also the server's `Tick` of each second, which tells how far behind the log this connection is; it
+    is in no order and is not told again.
+
     Raises `UnreachableError` if no connection is made for `patience` seconds (`first_patience`, if given, for
-    the first connection). With `ticks` also the server's `Tick` of each second, which tells how far behind the log
-    this connection is; it is in no order and is not told again. Raises `ProblemError` if the server refuses the connection (at once for a 4xx
+    the first connection). Raises `ProblemError` if the server refuses the connection (at once for a 4xx
     status, after `patience` for a 5xx status), or if it refuses the filter: continuing without it would
     deliver all events. Raises `ConnectionSettingsError` as `Http` does.
     """

@@ -1,7 +1,7 @@
 """Feeds the state from the server, and writes what a person decided: all effects of the monitor but the screen."""
 
 import asyncio
-import gc
+from collections.abc import Callable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -43,12 +43,22 @@ def is_temporary(error: Exception) -> bool:
 
 
 class Feed:
-    """Keeps `state` up to date while `run` runs. `wanted` restricts the messages."""
+    """Keeps `state` up to date while `run` runs. `wanted` restricts the messages; `settled` is called whenever
+    everything was read.
+    """
 
-    def __init__(self, connection: Connection, state: MonitorState, wanted: Filter, patience: float) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        state: MonitorState,
+        wanted: Filter,
+        patience: float,
+        settled: Callable[[], None] = lambda: None,
+    ) -> None:
         self._connection = connection
         self._state = state
         self._wanted = wanted
+        self._settled = settled
         self._first_patience = patience  # seconds for the first connection
         self._stale = asyncio.Event()  # what was read is to be read again as a whole
         self._all_due = self._agents_due = float("inf")  # in seconds of the loop's clock
@@ -156,8 +166,7 @@ class Feed:
             raise
         if whole:
             self._state.keep(found, position)
-        gc.collect()
-        gc.freeze()  # it lives long, and each collection that walks it would hold up a key
+        self._settled()
 
     async def _read_agents(self) -> int:
         """Returns how many pages they were."""

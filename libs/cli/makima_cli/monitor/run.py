@@ -1,5 +1,6 @@
 """Opens the monitor on a terminal, and ends it as commands end."""
 
+import gc
 from typing import NoReturn, cast
 
 import click
@@ -40,7 +41,7 @@ def run(
     feeds: list[Feed] = []
 
     async def feed() -> None:
-        feeds.append(Feed(session.connection, state, wanted, GATEWAY_RETRY_SECONDS))
+        feeds.append(Feed(session.connection, state, wanted, GATEWAY_RETRY_SECONDS, settle))
         await feeds[0].run()
 
     async def write(act: Act) -> None:
@@ -50,6 +51,12 @@ def run(
     app.run()
     if app.error is not None:
         _conclude(app.error)
+
+
+def settle() -> None:
+    """What was read lives long: each collection of garbage that walks it would hold up a key."""
+    gc.collect()
+    gc.freeze()
 
 
 def _conclude(error: Exception) -> NoReturn:

@@ -158,7 +158,7 @@ class Subscriber:
         reminders_sent = await self._send_stale_reminders()
         events = await self._next_events()
         await self._send_events(events)
-        if not events:
+        if not _is_full(events):
             await self._send_rows()
         await asyncio.sleep(0)  # a send does not yield to the event loop while the client's buffer has room
         return heartbeats_sent or reminders_sent or bool(events) or self._rewind is not None
@@ -199,14 +199,11 @@ class Subscriber:
             await self._transport.send("Rows", message, None)
 
     async def _next_events(self) -> list[MonitorEvent]:
-        """The next page of events after the cursor; if they are wanted together, not before their turn.
-
-        A full page means that there are more, which need not wait.
-        """
+        """The next page of events after the cursor; if they are wanted together, not before their turn."""
         if self._filter.together and (left := self._together_at - monotonic()) > 0:
             await asyncio.sleep(left)
         events = await self._page()
-        if 0 < len(events) < MONITOR_PAGE_EVENTS:
+        if events and not _is_full(events):
             self._together_at = monotonic() + TOGETHER_SECONDS
         return events
 
@@ -288,3 +285,8 @@ class Subscriber:
     def _event_id(self, position: int) -> str:
         """A position alone would lead somewhere else after `makima ledger new-epoch`."""
         return f"{self._epoch}:{position}"
+
+
+def _is_full(page: Sequence[MonitorEvent]) -> bool:
+    """True if there are more events already, which need not wait."""
+    return len(page) >= MONITOR_PAGE_EVENTS

@@ -14,14 +14,16 @@ from makima_schemas.evidence import Arrival
 from makima_schemas.maintenance import Windows
 from makima_schemas.maintenance import evolve as evolve_maintenance
 from makima_schemas.silence import MaintenanceEnded
+from makima_schemas.supervisor import SupervisorState
 
+from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.broker_time import moment, nanoseconds
 from makima_supervisor_heartbeat.domain.contracts import Contract, Contracts
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.heartbeats import Beat
 from makima_supervisor_heartbeat.domain.progress import ProgressState, at_work, remembered, tells_progress
 from makima_supervisor_heartbeat.domain.sender import Observation, Sender
-from makima_supervisor_heartbeat.domain.sender_state import AGENT, SUPERVISOR, evolve
+from makima_supervisor_heartbeat.domain.sender_state import AGENT, SUPERVISOR, SenderState, evolve
 from makima_supervisor_heartbeat.domain.stuck import ObserveProgress, ObserveStuck, is_newer
 from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 
@@ -91,6 +93,23 @@ class ProgressWatch:
             return ()
         return _observed(sender, progress_state, beat, stream_epoch)
 
+    def recorded(
+        self, sender: Sender, beat: Beat, progress_ns: int | None, judged_ns: int | None
+    ) -> ProgressState:
+        """The state of a sender whose newest heartbeat was recorded, with what was recorded of its progress; None:
+        nothing was, and it counts from this heartbeat on.
+        """
+        contract, known = self._contracts.known(beat.contract_id or ""), beat.received_ns
+        moved_at = None if contract is None else contract.assigned.moved_at
+        return ProgressState(
+            known if progress_ns is None else progress_ns,
+            known if judged_ns is None else judged_ns,
+            remembered((), beat.activity),
+            beat.child,
+            # Whoever in the contract it was: nobody else tells what the log told since.
+            (moved_at is not None and moved_at > moment(known)) or _is_interrupted(sender.logged),
+        )
+
     def _begin(self, sender: Sender, beat: Beat) -> None:
         """Of a sender that is not known, or told what nobody knows in between, standing still counts from now on."""
         progress_state = sender.progress_state or ProgressState(beat.received_ns, beat.received_ns)
@@ -157,3 +176,16 @@ def _observed(
     for event in events:
         sender.expect(evolve(sender.expected, event))
     return [(sender, observed)] if events else ()
+
+
+def got_on(before: SenderState, after: SenderState) -> bool:
+    """True for what a sender's heartbeats do not tell: an agent came into another status, or a supervisor was
+    interrupted, which asks nothing of it until it is back.
+    """
+    if isinstance(before, Agent) and isinstance(after, Agent):
+        return before.status is not after.status
+    return _is_interrupted(after) and not _is_interrupted(before)
+
+
+def _is_interrupted(state: SenderState) -> bool:
+    return isinstance(state, Supervisor) and state.state is SupervisorState.INTERRUPTED

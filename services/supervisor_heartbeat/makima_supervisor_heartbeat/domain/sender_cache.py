@@ -6,18 +6,16 @@ import msgspec
 from makima_schemas.daemon import ObserveDaemon
 from makima_schemas.heartbeat_codec import Address, MalformedHeartbeatError
 from makima_schemas.identity import split_stream
-from makima_schemas.supervisor import ObserveHeartbeat, RestorationProved, SupervisorState
+from makima_schemas.supervisor import ObserveHeartbeat, RestorationProved
 
 from makima_supervisor_heartbeat.domain.agent_heartbeats import AgentHeartbeats
 from makima_supervisor_heartbeat.domain.agents.agent import Agent
-from makima_supervisor_heartbeat.domain.broker_time import moment
 from makima_supervisor_heartbeat.domain.contracts import Assigned, Contracts
 from makima_supervisor_heartbeat.domain.daemon_limits import DaemonLimits, Limits, Refusal
 from makima_supervisor_heartbeat.domain.heartbeats import Beat, is_late
 from makima_supervisor_heartbeat.domain.in_force import is_handed_out, speaks
 from makima_supervisor_heartbeat.domain.observer import Observer, offset_of
-from makima_supervisor_heartbeat.domain.progress import ProgressState, remembered
-from makima_supervisor_heartbeat.domain.progress_watch import ProgressWatch, StuckLimits
+from makima_supervisor_heartbeat.domain.progress_watch import ProgressWatch, StuckLimits, got_on
 from makima_supervisor_heartbeat.domain.sender import Observation, Sender, has_ended
 from makima_supervisor_heartbeat.domain.sender_state import SenderEvent, SenderState, evolve, initial
 from makima_supervisor_heartbeat.domain.signals import Signals
@@ -131,7 +129,7 @@ class SenderCache:
             sender.version = version
             before = sender.logged
             sender.logged = evolve(before, event)
-            if sender.progress_state is not None and _got_on(before, sender.logged):
+            if sender.progress_state is not None and got_on(before, sender.logged):
                 sender.progress_state.moved = True
             self.contracts.supervised(stream, sender.logged)
             if isinstance(event, RestorationProved):
@@ -249,18 +247,8 @@ class SenderCache:
         """
         sender = self._of(beat.address.sender, beat.address.entity_id)
         sender.last = beat
-        if beat.contract_id is None:
-            return
-        contract, known = self.contracts.known(beat.contract_id), beat.received_ns
-        moved_at = None if contract is None else contract.assigned.moved_at
-        sender.progress_state = ProgressState(
-            known if progress_ns is None else progress_ns,
-            known if judged_ns is None else judged_ns,
-            remembered((), beat.activity),
-            beat.child,
-            # Whoever in the contract it was: nobody else tells what the log told since.
-            (moved_at is not None and moved_at > moment(known)) or _is_interrupted(sender.logged),
-        )
+        if beat.contract_id is not None:
+            sender.progress_state = self.progress.recorded(sender, beat, progress_ns, judged_ns)
 
     def pending_observations(self) -> Iterable[tuple[Sender, Observation]]:
         """The observations due from the cached last heartbeats.
@@ -302,16 +290,3 @@ class SenderCache:
 
     def _observations(self, sender: Sender, beat: Beat) -> list[tuple[Sender, Observation]]:
         return self._observer.observations(sender, beat, self.stream_epoch)
-
-
-def _got_on(before: SenderState, after: SenderState) -> bool:
-    """True for what a sender's heartbeats do not tell: an agent came into another status, or a supervisor was
-    interrupted, which asks nothing of it until it is back.
-    """
-    if isinstance(before, Agent) and isinstance(after, Agent):
-        return before.status is not after.status
-    return _is_interrupted(after) and not _is_interrupted(before)
-
-
-def _is_interrupted(state: SenderState) -> bool:
-    return isinstance(state, Supervisor) and state.state is SupervisorState.INTERRUPTED
