@@ -34,7 +34,7 @@ class MonitorFilter(BaseModel):
     heartbeats_of: frozenset[Annotated[str, Field(pattern=ID_PATTERN)]] | None = Field(
         default=None, max_length=200
     )
-    # several events may come at once, at most ten times a second: on a WebSocket as one JSON array
+    # several events may come at once, at most five times a second, as rows: on a WebSocket as one JSON array
     together: bool = False
     rows: bool = False  # also `Rows`: the latest row of each contract that changed
     # replay the events after this position first; null: continue with new events

@@ -25,7 +25,7 @@ from makima_gateway.read_model.monitor_events import MONITOR_PAGE_EVENTS, Monito
 # may ask for older events with `since`, which must come first.
 FIRST_FILTER_TIMEOUT_SECONDS: Final = 0.3
 REVOKED_TIMEOUT_SECONDS: Final = 2.0  # for a client to read why it is disconnected
-TOGETHER_SECONDS: Final = 0.1  # between two times that events are sent together
+TOGETHER_SECONDS: Final = 0.2  # between two times that events are sent together
 DATABASE_RETRY_SECONDS: Final = 0.5  # after an error of the database
 
 

@@ -1,4 +1,4 @@
-"""`together`: the events of a tenth of a second come in one frame, in order, and hold up nothing else."""
+"""`together`: the events of a fifth of a second come in one frame, in order, and hold up nothing else."""
 
 import asyncio
 

@@ -104,8 +104,7 @@ export class Stream {
     this.socket = socket;
     socket.onmessage = (event) => {
       const said = JSON.parse(String(event.data)) as Message | readonly Message[];
-      if (Array.isArray(said)) for (const one of said as readonly Message[]) this.received(one);
-      else this.received(said as Message);
+      this.heard(Array.isArray(said) ? (said as readonly Message[]) : [said as Message]);
     };
     socket.onclose = (event) => {
       if (this.socket === socket) this.lost(event.code);
@@ -113,8 +112,15 @@ export class Stream {
     this.expectNews();
   }
 
-  private received(message: Message): void {
+  /** What a frame holds; how far it leads is said once. */
+  private heard(messages: readonly Message[]): void {
     this.expectNews();
+    const reached = messages.reduce((most, message) => Math.max(most, this.received(message)), 0);
+    if (reached > this.state.position) this.move({ position: reached });
+  }
+
+  /** Answers the position of an event of the log; 0 for what is none. */
+  private received(message: Message): number {
     switch (message.type) {
       case "hello":
         this.greeted(message.epoch, message.position);
@@ -130,9 +136,10 @@ export class Stream {
         this.move({ freshness: "behind" });
         break;
       default:
-        if ("position" in message) this.move({ position: Math.max(this.state.position, message.position) });
         this.listener.message(message);
+        return "position" in message ? message.position : 0;
     }
+    return 0;
   }
 
   private greeted(epoch: string, position: number): void {
