@@ -16,7 +16,7 @@ from nats.aio.client import Client
 
 from tests.bench.heartbeat_fleet import daemon_of
 from tests.bench.processes import process
-from tests.bench.verdict_load import Load
+from tests.bench.verdict_load import Load, is_agent, sender_id
 
 # One for each sender: a supervisor of no contract is not judged.
 CONTRACTS = """
@@ -37,19 +37,21 @@ async def die(client: Client, senders: Process, found: dict[str, float], first: 
     await tell(senders, first, first + load.trickle, load.over)
     await asyncio.sleep(load.over)
     rate = (await stored(client) - before) / (time.monotonic() - since) - CANARIES
-    await judged(found, first, first + load.trickle, 2 * load.timeout)
+    await judged(found, load.ids(first, first + load.trickle), 2 * load.timeout)
     await tell(senders, first + load.trickle, first + load.dying, 0.0)
-    await judged(found, first + load.trickle, first + load.dying, load.interval + 2 * load.timeout)
+    burst = load.ids(first + load.trickle, first + load.dying)
+    await judged(found, burst, load.interval + 2 * load.timeout)
     return rate
 
 
-async def prepare(dsn: str, client: Client, count: int) -> None:
+async def prepare(dsn: str, client: Client, load: Load) -> None:
     """The streams, and everyone alive by the log as the detector has folded it."""
     async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
         await provision(client, Log(pool), budget=0.25)
         rows = [
             (
-                f"supervisor:t{number}",
+                ("agent:" if is_agent(number, agents=load.agents) else "supervisor:")
+                + sender_id(number, agents=load.agents),
                 True,
                 number + 1,
                 f"c{number}",
@@ -57,7 +59,7 @@ async def prepare(dsn: str, client: Client, count: int) -> None:
                 f"t{number}-1",
                 list[str](),
             )
-            for number in range(count)
+            for number in range(load.senders)
         ]
         columns = [
             "name",
@@ -94,8 +96,8 @@ async def tell(senders: Process, first: int, last: int, seconds: float) -> None:
     await senders.stdin.drain()
 
 
-async def judged(found: dict[str, float], first: int, last: int, timeout: float) -> None:
-    expected = {f"t{number}" for number in range(first, last)}
+async def judged(found: dict[str, float], ids: list[str], timeout: float) -> None:
+    expected = set(ids)
     await eventually(
         lambda: found.keys() >= expected, timeout + 10.0, every=0.25, because="not every death was found"
     )
@@ -103,5 +105,8 @@ async def judged(found: dict[str, float], first: int, last: int, timeout: float)
 
 @asynccontextmanager
 async def fleet(url: str, load: Load) -> AsyncGenerator[Process]:
-    async with process("tests.bench.heartbeat_fleet", url, str(load.senders), str(load.interval)) as running:
+    kinds = ["agents"] if load.agents else []
+    async with process(
+        "tests.bench.heartbeat_fleet", url, str(load.senders), str(load.interval), *kinds
+    ) as running:
         yield running

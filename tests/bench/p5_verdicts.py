@@ -29,7 +29,7 @@ from tests.bench.dying_fleet import die, fleet, full, prepare
 from tests.bench.figure import BenchEnv, Figure
 from tests.bench.naive_detector import VERDICTS
 from tests.bench.processes import process
-from tests.bench.verdict_load import HUNDRED_THOUSAND, RATE, Load
+from tests.bench.verdict_load import HALF_AGENTS, HUNDRED_THOUSAND, RATE, Load
 
 GRACE = 3.0
 LEAST_PART = 0.95  # of the rate that was asked for
@@ -48,11 +48,12 @@ class Court:
 
     async def declare(self, message: Msg) -> None:
         now = time.time()
-        requests = orjson.loads(message.data)["silent"]
-        for request in requests:
+        asked = orjson.loads(message.data)
+        for request in asked["silent"] + asked["agents"]:
             last = datetime.fromisoformat(request["data"]["evidence"]["last_heartbeat_at"]).timestamp()
             self.late.setdefault(request["target"], 1000 * (now - last - self.timeout))
-        await message.respond(encode_reply({"silent": [Accepted(1, 1)] * len(requests), "disconnected": []}))
+        accepted = {kind: [Accepted(1, 1)] * len(requests) for kind, requests in asked.items()}
+        await message.respond(encode_reply(accepted))
 
     async def overhear(self, message: Msg) -> None:
         sender, last = message.data.decode().split()
@@ -60,7 +61,12 @@ class Court:
 
 
 async def measure(env: BenchEnv) -> list[Figure]:
-    return await verdicts(env, HUNDRED_THOUSAND, "100,000 tracked", p99_ms=250.0, restart_seconds=10.0)
+    return [
+        *await verdicts(env, HUNDRED_THOUSAND, "100,000 tracked", p99_ms=250.0, restart_seconds=10.0),
+        *await verdicts(
+            env, HALF_AGENTS, "50,000 supervisors and 50,000 agents", p99_ms=250.0, restart_seconds=10.0
+        ),
+    ]
 
 
 async def verdicts(
@@ -71,14 +77,14 @@ async def verdicts(
     client = await nats.connect(env.nats_url, max_reconnect_attempts=-1, ping_interval=60)
     await client.subscribe(subjects.command("supervisor_heartbeat", "declare_all"), cb=court.declare)
     await client.subscribe(VERDICTS, cb=court.overhear)
-    await prepare(dsn, client, load.senders)
+    await prepare(dsn, client, load)
     async with fleet(env.nats_url, load) as senders:
         await full(client, load.senders)
         async with detector(dsn, env.nats_url, load) as (running, _):
             rate = await die(client, senders, court.late, 0, load)
             memory = psutil.Process(running.pid).memory_info().rss / 2**20
             used = psutil.Process(running.pid).cpu_percent(interval=3.0)
-        wrong = court.late.keys() - {f"t{number}" for number in range(load.dying)}
+        wrong = court.late.keys() - set(load.ids(0, load.dying))
         assert not wrong, f"{len(wrong)} live senders were declared dead"
         async with process(NAIVE, env.nats_url, str(load.timeout)):
             naive_rate = await die(client, senders, court.naive, load.dying, load)
@@ -138,8 +144,8 @@ def report(court: Court, load: Load, what: str, p99_ms: float, rate: float) -> l
         (f"verdict asked for late, at {RATE:,}/s, {what}{void}", 0, load.trickle, p99_ms),
         (f"{load.burst:,} dying at once, {what}{void}", load.trickle, load.dying, 1000.0),
     ):
-        ours = sorted(court.late[f"t{number}"] for number in range(first, last))
-        naive = sorted(court.naive[f"t{number}"] for number in range(load.dying + first, load.dying + last))
+        ours = sorted(court.late[each] for each in load.ids(first, last))
+        naive = sorted(court.naive[each] for each in load.ids(load.dying + first, load.dying + last))
         p99 = quantile(ours, 0.99)
         met = p99 <= wanted if enough else None
         figures += [
@@ -179,7 +185,7 @@ async def while_the_broker_stands(env: BenchEnv, court: Court, load: Load) -> tu
     await asyncio.sleep(load.timeout + 3.0)
     env.nats.thaw()
     await asyncio.sleep(load.timeout + GRACE + load.interval)
-    dead = {f"t{number}" for number in range(2 * load.dying)}
+    dead = set(load.ids(0, 2 * load.dying))
     return len(court.late.keys() - dead), len(court.naive.keys() - dead)
 
 
@@ -194,6 +200,7 @@ async def detector(dsn: str, url: str, load: Load) -> AsyncGenerator[tuple[Proce
         "MAKIMA_LOG_LEVEL": "error",
         "MAKIMA_CONTRACTS__HEARTBEAT_INTERVAL_SECONDS": str(load.interval),
         "MAKIMA_CONTRACTS__HEARTBEAT_TIMEOUT_SECONDS": str(load.timeout),
+        "MAKIMA_CONTRACTS__AGENT_TIMEOUT_SECONDS": str(load.timeout),
     }
     started = time.monotonic()
     async with process("makima_stale_detector", env=env) as running:

@@ -48,6 +48,15 @@ def test_a_recorded_session_means_what_happened_in_it() -> None:
     assert [(event, effect_of(event)) for event, _ in SESSION] == SESSION
 
 
+def test_an_effect_does_only_what_it_says() -> None:
+    assert (Effect("idle").waits, Effect("idle").leaves) == (False, False)
+
+
+def test_an_activity_has_at_most_two_hundred_characters() -> None:
+    shown = effect_of({"hook_event_name": "PreToolUse", "tool_name": "x" * 300})
+    assert shown == Effect("x" * 200)
+
+
 def test_a_command_is_never_shown_only_the_name_of_its_program() -> None:
     assert "s3cret" not in str([effect_of(event) for event, _ in SESSION])
 

@@ -16,6 +16,7 @@ from makima_schemas.errors import ErrorCode
 from makima_schemas.evidence import Arrival
 from makima_schemas.refusal import Refused
 from makima_schemas.saved_state import (
+    MAX_HISTORY_BYTES,
     MAX_SAVE_BYTES,
     SavedHistory,
     hash_of,
@@ -95,6 +96,10 @@ def saved(*kinds: SaveKind) -> Stream:
     return stream
 
 
+def said(text: str) -> dict[str, object]:
+    return {"messages": [{"role": "user", "content": text}]}
+
+
 def test_nothing_saved_is_nothing_known() -> None:
     history = Stream().read()
     assert (history.saves, history.is_broken, history.state.hash) == (0, False, "")
@@ -127,10 +132,50 @@ def test_the_conversation_is_the_one_since_the_checkpoint() -> None:
 def test_only_the_newest_of_a_long_conversation_is_kept() -> None:
     stream = Stream()
     for number in range(10):
-        stream.save("conversation", {"messages": [{"role": "user", "content": f"{number}" * 100}]})
+        stream.save("conversation", said(f"{number}" * 100))
     history = stream.read(most_bytes=500)
     assert history.truncated
     assert [save.version for save in history.conversation] == [8, 9, 10]
+
+
+def test_a_conversation_of_just_the_size_is_kept_whole_before_and_after_a_checkpoint() -> None:
+    stream = Stream()
+    for kind in ("conversation", "checkpoint", "conversation", "conversation"):
+        stream.save(kind, said("x") if kind == "conversation" else None)
+    size = 2 * len(orjson.dumps(said("x")))
+    whole, cut = stream.read(most_bytes=size), stream.read(most_bytes=size - 1)
+    assert ([save.version for save in whole.conversation], whole.truncated) == ([3, 4], False)
+    assert ([save.version for save in cut.conversation], cut.truncated) == ([4], True)
+    before = Stream(stream.events[:1]).read(most_bytes=size // 2)
+    assert (len(before.conversation), before.truncated) == (1, False)
+
+
+def test_the_newest_message_is_kept_however_large_it_is() -> None:
+    stream = Stream()
+    for _ in range(2):
+        stream.save("conversation", said("x" * 1000))
+    history = stream.read(most_bytes=10)
+    assert ([save.version for save in history.conversation], history.truncated) == ([2], True)
+
+
+def test_a_conversation_is_kept_as_it_was_said_and_never_read() -> None:
+    event = saved("conversation").events[0]
+    assert isinstance(event, SupervisorSaved)
+    content = "not JSON"
+    event = replace(event, content=content, hash=hash_of("", 1, "a", "conversation", content))
+    history = SavedHistory()
+    history.apply(recorded(1, event))
+    assert (history.is_broken, [save.content for save in history.conversation]) == (False, [content])
+
+
+def test_every_save_is_counted_also_what_comes_after_a_break_and_nothing_else_is() -> None:
+    stream = saved("phase", "activity", "error")
+    stream.alter(2)
+    history = stream.read()
+    assert history.saves == 3
+    another = msgspec.structs.replace(recorded(4, stream.events[2]), type="SupervisorLeft")
+    history.apply(another)
+    assert (history.saves, read_save(another)) == (3, None)
 
 
 @given(
@@ -178,6 +223,8 @@ def test_an_event_that_cannot_be_read_as_a_save_breaks_the_chain() -> None:
     history = SavedHistory()
     history.apply(msgspec.structs.replace(recorded(1, saved("phase").events[0]), data=b'{"kind":"phase"}'))
     assert (history.break_version, history.broken_at) == (1, None)
+    garbage = msgspec.structs.replace(recorded(1, saved("phase").events[0]), data=b"not JSON")
+    assert read_save(garbage) is None
 
 
 def test_a_restoration_does_not_heal_the_checkpoint_that_it_went_back_to() -> None:
@@ -192,10 +239,11 @@ def test_a_restoration_does_not_heal_the_checkpoint_that_it_went_back_to() -> No
 
 
 def test_the_largest_save_fits_into_an_event_and_a_larger_one_is_refused() -> None:
-    fits = orjson.dumps({"messages": ["x" * (MAX_SAVE_BYTES - 60)]}).decode()
+    assert (MAX_SAVE_BYTES, MAX_HISTORY_BYTES) == (261_120, 1_048_576)  # as docs/agents.md tells
+    fits = "x" * (MAX_SAVE_BYTES - len('""'))
     refuse_oversize(fits)
     with pytest.raises(Refused) as refused:
-        refuse_oversize(fits + "x" * 60)
+        refuse_oversize(fits + "x")
     assert refused.value.code is ErrorCode.PAYLOAD_TOO_LARGE
     assert refused.value.hint is not None
     hash_ = hash_of("0" * 64, 2**40, "b" * 64, "conversation", fits)
