@@ -140,14 +140,14 @@ def test_only_the_newest_of_a_long_conversation_is_kept() -> None:
 
 def test_a_conversation_of_just_the_size_is_kept_whole_before_and_after_a_checkpoint() -> None:
     stream = Stream()
-    for kind in ("conversation", "checkpoint", "conversation", "conversation"):
+    for kind in ("conversation", "conversation", "checkpoint", "conversation", "conversation"):
         stream.save(kind, said("x") if kind == "conversation" else None)
     size = 2 * len(orjson.dumps(said("x")))
     whole, cut = stream.read(most_bytes=size), stream.read(most_bytes=size - 1)
-    assert ([save.version for save in whole.conversation], whole.truncated) == ([3, 4], False)
-    assert ([save.version for save in cut.conversation], cut.truncated) == ([4], True)
-    before = Stream(stream.events[:1]).read(most_bytes=size // 2)
-    assert (len(before.conversation), before.truncated) == (1, False)
+    assert ([save.version for save in whole.conversation], whole.truncated) == ([4, 5], False)
+    assert ([save.version for save in cut.conversation], cut.truncated) == ([5], True)
+    before = Stream(stream.events[:2]).read(most_bytes=size)
+    assert (len(before.conversation), before.truncated) == (2, False)
 
 
 def test_the_newest_message_is_kept_however_large_it_is() -> None:

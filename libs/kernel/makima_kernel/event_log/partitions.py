@@ -13,6 +13,7 @@ import structlog
 
 from makima_kernel.event_log.named_sql import named
 from makima_kernel.event_log.partition_ranges import Bound, ByHour, ByPosition, Range, Ranges, bounds
+from makima_kernel.event_log.sessions import changed_session
 
 T = TypeVar("T")
 
@@ -163,9 +164,9 @@ class Partitions(Generic[Bound]):
 
     @asynccontextmanager
     async def _connection(self) -> AsyncGenerator[asyncpg.Connection]:
-        async with self._pool.acquire() as connection:
+        async with changed_session(self._pool) as connection:
             await connection.execute(f"set lock_timeout = '{_LOCK_TIMEOUT}'; set timezone = 'UTC'")
-            yield cast("asyncpg.Connection", connection)
+            yield connection
 
 
 def log_partitions(pool: asyncpg.Pool, size: int = 10_000_000) -> Partitions[int]:

@@ -5,7 +5,7 @@ import gc
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import asyncpg
 import structlog
@@ -14,6 +14,7 @@ from makima_schemas.codec import UnknownEventError
 
 from makima_kernel.event_log.log import Log
 from makima_kernel.event_log.named_sql import named
+from makima_kernel.event_log.sessions import changed_session
 from makima_kernel.projections import checkpoint
 from makima_kernel.projections.checkpoint import Checkpoint
 from makima_kernel.projections.projection import DecodedBatch, Projection, decode_batch
@@ -73,11 +74,10 @@ async def rebuild_outdated(
 
 @asynccontextmanager
 async def _exclusive(projection: Projection, pool: asyncpg.Pool) -> AsyncGenerator[asyncpg.Connection]:
-    async with pool.acquire() as acquired:
-        connection = cast("asyncpg.Connection", acquired)
+    async with changed_session(pool) as connection:
         if not await connection.fetchval(SQL["lock"], projection.schema):
             raise RebuildRunningError(f"schema {projection.schema} is already being rebuilt")
-        yield connection  # the pool unlocks what comes back to it
+        yield connection
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from makima_kernel.cancellation import raise_if_cancelled
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
 from makima_kernel.event_log.named_sql import named
+from makima_kernel.event_log.sessions import changed_session
 from makima_kernel.nats import streams
 from makima_kernel.relay.publish_window import MisplacedError, PublishError, Window
 from makima_kernel.relay.stream_identity import Match, Mismatch, NoStream, compare, last_sequence
@@ -156,9 +157,9 @@ class Relay:
         if not self._alone:
             await self._lead(None)
             return
-        async with self._pool.acquire() as connection:
+        async with changed_session(self._pool) as connection:
             if await connection.fetchval(SQL["lock"]):
-                await self._lead(connection)  # the pool unlocks what comes back to it
+                await self._lead(connection)
         if await self._is_frozen():
             await self._stand_in()
         else:
@@ -192,7 +193,7 @@ class Relay:
             async with asyncio.timeout(_DEPUTY_TERM_SECONDS):
                 await self._try()
 
-    async def _lead(self, lock: asyncpg.pool.PoolConnectionProxy | None) -> None:
+    async def _lead(self, lock: asyncpg.Connection | None) -> None:
         """Publishes until the connection that holds the lock is lost; without end if `lock` is None."""
         while lock is None or not lock.is_closed():
             raise_if_cancelled()

@@ -6,6 +6,8 @@ from typing import Final
 import asyncpg
 import structlog
 
+from makima_kernel.event_log.sessions import keep_session
+
 CONNECT_TIMEOUT_SECONDS: Final = 5.0
 COMMAND_TIMEOUT_SECONDS: Final = 30.0
 START_TIMEOUT_SECONDS: Final = 60.0
@@ -18,7 +20,7 @@ class TransactionPoolerError(RuntimeError):
 
 
 async def open_pool(dsn: str, service: str, *, size: int = 10) -> asyncpg.Pool:
-    """Opens a pool of 1 to `size` connections.
+    """Opens a pool of 1 to `size` connections, whose sessions nobody changes but by `changed_session`.
 
     Waits up to a minute for a server that is still starting, and logs that;
     then raises the last connection error. Raises `TransactionPoolerError` behind a pooler in transaction mode.
@@ -32,6 +34,7 @@ async def open_pool(dsn: str, service: str, *, size: int = 10) -> asyncpg.Pool:
                 max_size=size,
                 timeout=CONNECT_TIMEOUT_SECONDS,
                 command_timeout=COMMAND_TIMEOUT_SECONDS,
+                reset=keep_session,
                 server_settings={"application_name": f"makima-{service}"},
             )
             await _refuse_pooler(pool)

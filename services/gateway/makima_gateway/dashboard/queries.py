@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import asyncpg
 from makima_kernel.event_log.named_sql import named
@@ -68,29 +68,16 @@ class DashboardQueries:
         self._pool = pool
 
     async def of(self, tenant: str, owner_id: str | None) -> DashboardRows:
-        """The dashboard of one owner's contracts; `owner_id` null: of all.
-
-        One snapshot (repeatable read), so that counts and lists agree.
-        """
-        async with (
-            self._pool.acquire() as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-
-            async def rows(name: str, *arguments: object) -> list[tuple[object, ...]]:
-                return [tuple(row) for row in await connection.fetch(SQL[name], tenant, owner_id, *arguments)]
-
-            return DashboardRows(
-                [Tally(*cast("tuple[str, str, int, int, int, int]", row)) for row in await rows("tallies")],
-                [AgentTally(*cast("tuple[str, int, int]", row)) for row in await rows("agents")],
-                [
-                    StaleOne(*cast("tuple[str, str, datetime]", row))
-                    for row in await rows("stale", MAX_LISTED_CONTRACTS)
-                ],
-                [
-                    WaitingOne(*cast("tuple[str, str, WaitingFor, str | None]", row))
-                    for row in await rows("waiting", MAX_LISTED_CONTRACTS)
-                ],
-                [cast("str", row[0]) for row in await rows("newest_monitor_events", RECENT_EVENTS)],
-                [cast("str", row[0]) for row in await rows("connected_daemons")],
-            )
+        """The dashboard of one owner's contracts; `owner_id` null: of all. Counts and lists agree."""
+        row = await self._pool.fetchrow(
+            SQL["dashboard"], tenant, owner_id, MAX_LISTED_CONTRACTS, RECENT_EVENTS
+        )
+        assert row is not None  # a statement without FROM has one row
+        return DashboardRows(
+            [Tally(*tally) for tally in row["tallies"]],
+            [AgentTally(*tally) for tally in row["agents"]],
+            [StaleOne(*one) for one in row["stale"]],
+            [WaitingOne(*one) for one in row["waiting"]],
+            row["events"],
+            row["daemons"],
+        )

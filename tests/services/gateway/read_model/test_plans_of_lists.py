@@ -7,6 +7,8 @@ from typing import Final, get_args
 import asyncpg
 import pytest
 import pytest_asyncio
+from makima_gateway.dashboard.queries import MAX_LISTED_CONTRACTS, RECENT_EVENTS
+from makima_gateway.dashboard.queries import SQL as DASHBOARD
 from makima_gateway.needs_you.queries import SQL as NEEDS
 from makima_gateway.read_model.agent_queries import SQL as AGENTS
 from makima_gateway.read_model.agent_queries import AgentSort
@@ -104,6 +106,12 @@ async def test_what_waits_for_a_person_is_found_by_its_status(filled: asyncpg.Po
     for owner in (None, "owner-7"):
         plan = await plan_of(filled, NEEDS["needs"], "default", owner, None, None, None, None, LIMIT)
         check(plan, at_most=ENOUGH)
+
+
+async def test_the_dashboard_reads_only_the_contracts_that_it_lists(filled: asyncpg.Pool) -> None:
+    listed = len(("stale", "waiting")) * MAX_LISTED_CONTRACTS
+    plan = await plan_of(filled, DASHBOARD["dashboard"], "default", None, MAX_LISTED_CONTRACTS, RECENT_EVENTS)
+    assert sum(map(rows_read, reads(plan, "contracts"))) <= listed
 
 
 async def test_counts_of_everything_read_no_contract_and_no_agent(filled: asyncpg.Pool) -> None:

@@ -1,6 +1,6 @@
 """Lists and shows agents and their teams, their heartbeats, and the verdicts on them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, cast
 
 from fastapi import APIRouter, Query
@@ -51,7 +51,7 @@ async def list_contract_agents(
         return read.answer(Agents(shown, views.team(rows, wanted)))
     rows = await agents.of_contract(tenant, contract_id, MAX_AGENTS)
     wanted = await agents.roles_wanted(tenant, contract_id)
-    show = await _view(read, rows, beats)
+    show = await _view(read, rows, beats, names={contract_id: contract.name})
     shown = [show(row) for row in rows]
     return read.answer(Agents(shown, views.team(rows, wanted)))
 
@@ -171,14 +171,19 @@ async def _agent(read: ReadContext, contract_id: str, role: str) -> AgentRow:
 
 
 async def _view(
-    read: ReadContext, rows: Sequence[AgentRow], beats: int | None = None
+    read: ReadContext,
+    rows: Sequence[AgentRow],
+    beats: int | None = None,
+    *,
+    names: Mapping[str, str] | None = None,
 ) -> Callable[[AgentRow], Agent]:
     """How the agents are shown: with what their contracts, tasks and latest heartbeats say.
 
-    `beats`: of how many intervals to show heartbeats.
+    `beats`: of how many intervals to show heartbeats; `names`: of their contracts by id, where they are known.
     """
     gateway, tenant = read.gateway, read.principal.tenant
-    names = await gateway.queries.names(tenant, sorted({row.contract_id for row in rows}))
+    if names is None:
+        names = await gateway.queries.names(tenant, sorted({row.contract_id for row in rows}))
     tasks = await gateway.agents.tasks_at_work(tenant, rows)
     of_supervisors = [row.contract_id for row in rows if row.role == SUPERVISOR_ROLE]
     drivers = await gateway.agents.supervisor_tasks(tenant, of_supervisors)
