@@ -14,6 +14,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
+from typing import Any
 
 import nats
 import orjson
@@ -23,6 +25,7 @@ from makima_local import ports
 from makima_local.probe import ask
 from makima_schemas import subjects
 from makima_schemas.commands import Accepted, encode_reply
+from makima_schemas.questions import VerdictReplies
 from nats.aio.msg import Msg
 
 from tests.bench.dying_fleet import die, fleet, full, prepare
@@ -33,6 +36,7 @@ from tests.bench.verdict_load import HALF_AGENTS, HUNDRED_THOUSAND, RATE, Load
 
 GRACE = 3.0
 LEAST_PART = 0.95  # of the rate that was asked for
+KINDS = VerdictReplies.__annotations__.keys()
 NAIVE = "tests.bench.naive_detector"
 
 
@@ -48,11 +52,11 @@ class Court:
 
     async def declare(self, message: Msg) -> None:
         now = time.time()
-        asked = orjson.loads(message.data)
-        for request in asked["silent"] + asked["agents"]:
+        asked: dict[str, list[dict[str, Any]]] = orjson.loads(message.data)
+        for request in chain.from_iterable(asked.values()):
             last = datetime.fromisoformat(request["data"]["evidence"]["last_heartbeat_at"]).timestamp()
             self.late.setdefault(request["target"], 1000 * (now - last - self.timeout))
-        accepted = {kind: [Accepted(1, 1)] * len(requests) for kind, requests in asked.items()}
+        accepted = {kind: [Accepted(1, 1)] * len(asked.get(kind, ())) for kind in KINDS}
         await message.respond(encode_reply(accepted))
 
     async def overhear(self, message: Msg) -> None:
