@@ -1,6 +1,7 @@
 """Runs a service process: opens Postgres and NATS, calls the service's `build`, serves, and shuts down."""
 
 import asyncio
+import gc
 import os
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -276,12 +277,23 @@ def run(name: str, settings: Settings, build: Build) -> None:
     provider = traces.configure(name)
 
     async def main() -> None:
-        await Service(name, settings, build).app.run()
+        service = Service(name, settings, build)
+        service.app.after_startup(_settle)
+        await service.app.run()
 
     try:
         uvloop.run(main())
     finally:
         provider.shutdown()
+
+
+def _settle() -> None:
+    """Leaves out of full collections what there is now: modules, models and routes live as long as the process.
+
+    With them a collection stopped the contract service for 113 ms, and all requests to it.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _ignore(_position: int, _applied: Sequence[Applied]) -> None:
