@@ -2,6 +2,7 @@
 NATS alike; if nobody has, it comes back under its own id, with its task.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,7 +26,8 @@ from nats.aio.msg import Msg
 from tests.guarantees.agent_process import AgentProcess, Place, agent_process
 from tests.services.gateway.harness import Gateways, act, body, created, running
 
-TIMEOUT = 1.5  # of an agent, seconds
+TIMEOUT = 2.5  # of an agent, seconds
+BEATS = 0.2  # seconds
 
 
 @dataclass
@@ -49,6 +51,20 @@ class Team:
             assert (await agent.do("claim", self.task_id))[0] == "ok"
             assert (await agent.do("start", self.task_id))[0] == "ok"
             yield agent
+
+    @asynccontextmanager
+    async def beating(self, connection_id: str) -> AsyncGenerator[None]:
+        """Another process lives meanwhile in this role, and beats."""
+
+        async def beat() -> None:
+            while True:
+                await self.http.post(f"{self.role}/heartbeat", json={"connection_id": connection_id})
+                await asyncio.sleep(BEATS)
+
+        beats = asyncio.create_task(beat())
+        yield
+        beats.cancel()
+        await asyncio.wait([beats])
 
     async def events(self, stream: str, kind: type[Event]) -> list[Event]:
         recorded = await self.gateways.log.stream("default", stream)
@@ -75,7 +91,7 @@ class Team:
 @pytest.fixture
 async def team(database: str, nats_url: str, pool: asyncpg.Pool, nats: Client) -> AsyncIterator[Team]:
     quick = ContractsSettings(
-        heartbeat_interval_seconds=0.2,
+        heartbeat_interval_seconds=BEATS,
         heartbeat_timeout_seconds=10.0,
         agent_timeout_seconds=TIMEOUT,
         reconnect_grace_seconds=0.5,
@@ -108,38 +124,8 @@ async def test_a_zombies_beats_claims_and_completions_are_refused_by_http_and_by
         await team.dies()
         new = {"connection_id": "p2"}
         assert (await team.http.post(f"{team.role}/join", json=new)).status_code == 200
-        tasks = f"/contracts/{team.place.contract_id}/tasks"
-
-        async def claimed() -> bool:  # once it is pending again
-            claim = {**new, "role": "builder"}
-            return (await team.http.post(f"{tasks}/{team.task_id}/claim", json=claim)).status_code == 200
-
-        await eventually(claimed)
-        other = str(body(await team.http.post(tasks, json={"name": "read"}))["id"])
-        team.signals.clear()
-        zombie.process.thaw()
-        told = {"contract_id": team.place.contract_id, "role": "builder", "connection_id": "p1"}
-        await eventually(
-            lambda: ("superseded", told) in [(kind, {**said, **told}) for kind, said in team.signals]
-        )
-
-        async def knows() -> bool:
-            return (await zombie.answers())[-1:] == ["superseded"]
-
-        await eventually(knows)
-        refused = ("SUPERSEDED", "SUPERSEDED")
-        for order, task_id in (
-            ("claim", other),
-            ("complete", team.task_id),
-            ("start", team.task_id),
-            ("release", team.task_id),
-            ("join", ""),
-        ):
-            assert await zombie.do(order, task_id) == refused, order
-        await zombie.answers()
-        await eventually(knows)
-        done = {**new, "success": True}
-        assert (await team.http.post(f"{tasks}/{team.task_id}/complete", json=done)).status_code == 200
+        async with team.beating("p2"):
+            await _meets_its_successor(team, zombie, new)
     assert len(await team.of_task(e.TaskCompleted)) == 1
     assert len(await team.of_task(e.TaskReleased)) == 1
     claims = [getattr(each, "connection_id", None) for each in await team.of_task(e.TaskClaimed)]
@@ -153,6 +139,42 @@ async def test_a_zombies_beats_claims_and_completions_are_refused_by_http_and_by
         return agent["agent_status"] in {"ready", "dead"}
 
     await eventually(idle)
+
+
+async def _meets_its_successor(team: Team, zombie: AgentProcess, new: dict[str, str]) -> None:
+    """It is woken while another process has its role."""
+    tasks = f"/contracts/{team.place.contract_id}/tasks"
+
+    async def claimed() -> bool:  # once it is pending again
+        claim = {**new, "role": "builder"}
+        return (await team.http.post(f"{tasks}/{team.task_id}/claim", json=claim)).status_code == 200
+
+    await eventually(claimed)
+    other = str(body(await team.http.post(tasks, json={"name": "read"}))["id"])
+    team.signals.clear()
+    zombie.process.thaw()
+    told = {"contract_id": team.place.contract_id, "role": "builder", "connection_id": "p1"}
+    await eventually(
+        lambda: ("superseded", told) in [(kind, {**said, **told}) for kind, said in team.signals]
+    )
+
+    async def knows() -> bool:
+        return (await zombie.answers())[-1:] == ["superseded"]
+
+    await eventually(knows)
+    refused = ("SUPERSEDED", "SUPERSEDED")
+    for order, task_id in (
+        ("claim", other),
+        ("complete", team.task_id),
+        ("start", team.task_id),
+        ("release", team.task_id),
+        ("join", ""),
+    ):
+        assert await zombie.do(order, task_id) == refused, order
+    await zombie.answers()
+    await eventually(knows)
+    done = {**new, "success": True}
+    assert (await team.http.post(f"{tasks}/{team.task_id}/complete", json=done)).status_code == 200
 
 
 async def test_a_frozen_process_that_nobody_replaced_comes_back_with_its_task_and_completes_it(
