@@ -10,6 +10,7 @@ from makima_stale_detector.domain.shards.observed_clock import (
     SECOND,
     ObservedClock,
     Pace,
+    Timeouts,
 )
 
 START = 1_700_000_000 * SECOND
@@ -62,6 +63,35 @@ def test_a_gap_after_a_longer_way_back_does_not_bring_the_clock_forward() -> Non
     clock.set_back(GRACE)
     clock.set_back(8 * SECOND)
     assert clock.observed == 2 * SECOND
+
+
+def test_it_is_set_back_to_its_start_at_most() -> None:
+    clock = run(ObservedClock(GRACE), 50 * MILLISECOND)
+    clock.set_back(8 * SECOND)
+    assert clock.observed == 0
+
+
+HOUR = 3600 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("sender", "quiet", "seconds"),
+    [
+        ("supervisor:t1", 0, 120),
+        ("daemon:d1", 0, 120),
+        ("agent:c1:builder", 0, 90),
+        ("agent:c1:builder", 90 * SECOND, 90),
+        ("agent:c1:builder", 91 * SECOND, 91),
+        ("agent:c1:builder", 4 * HOUR, 4 * 3600),
+        ("agent:c1:builder", 4 * HOUR + 1, 4 * 3600),
+        ("supervisor:t1", 91 * SECOND, 120),
+    ],
+)
+def test_a_sender_has_the_timeout_of_its_kind_or_what_it_announced(
+    sender: str, quiet: int, seconds: int
+) -> None:
+    limits = Timeouts(timeout=120 * SECOND, interval=30 * SECOND, grace=15 * SECOND)
+    assert limits.of(sender, quiet) == seconds * SECOND
 
 
 def test_a_small_step_back_of_the_broker_counts_nothing_until_it_is_made_good() -> None:
