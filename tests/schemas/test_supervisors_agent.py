@@ -38,6 +38,12 @@ def test_each_state_of_a_supervisor_is_a_status_of_an_agent(state: SupervisorSta
     assert said == PAGE[state]
 
 
+@pytest.mark.parametrize("state", [None, *SupervisorState])
+def test_nobody_misses_a_supervisor_whose_contract_has_ended(state: SupervisorState | None) -> None:
+    said = {agent_status(state, restart_requested=asked, contract_ended=True) for asked in (False, True)}
+    assert said == {"offline" if state is INTERRUPTED else PAGE[state][0]}
+
+
 def test_a_restart_shows_until_the_supervisor_is_heard_again_or_declared_silent() -> None:
     heard = evolve(SupervisorsAgent(), SupervisorRegistered("c1", "d1", "a", WORKING, "plan"))
     assert heard.agent_status is AgentStatus.WORKING

@@ -184,7 +184,7 @@ class DeclareRestartExpired:
 
 @dataclass(frozen=True, slots=True)
 class CleanUpAgent:
-    """Sent when the agent has been dead for 24 h: it becomes `offline`, and lists do not show it any more."""
+    """Sent when the agent has been dead for 24 h, or is dead in a contract that has ended: it becomes `offline`, and lists do not show it any more."""
 
 
 AgentCommand = (

@@ -44,15 +44,19 @@ class SupervisorsAgent:
         return agent_status(self.state, restart_requested=self.restart_requested)
 
 
-def agent_status(state: SupervisorState | None, *, restart_requested: bool) -> AgentStatus:
+def agent_status(
+    state: SupervisorState | None, *, restart_requested: bool, contract_ended: bool = False
+) -> AgentStatus:
     """The agent status of a supervisor in this state (None: never heard); the first row that fits counts:
 
     never heard → `offline`; `interrupted` → `dead`; a restart asked for, and not yet heard again →
     `restarting`; `initializing`, `working` → `working`; `completed`, `failed` → `offline`; otherwise `ready`.
+
+    Nobody is missed in a contract that has ended: there `interrupted` → `offline`, and no restart is awaited.
     """
-    if state is None:
+    if state is None or (contract_ended and state is SupervisorState.INTERRUPTED):
         return AgentStatus.OFFLINE
-    if restart_requested and state is not SupervisorState.INTERRUPTED:
+    if not contract_ended and restart_requested and state is not SupervisorState.INTERRUPTED:
         return AgentStatus.RESTARTING
     return _STATUS.get(state, AgentStatus.READY)
 

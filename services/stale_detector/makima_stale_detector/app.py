@@ -1,6 +1,10 @@
 """Builds the stale-detector: creates its parts and registers their loops and health checks."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
+
 from makima_kernel.commands.router import CommandRouter
+from makima_kernel.projections.projection import Applied
 from makima_kernel.service.contracts_settings import ContractsSettings
 from makima_kernel.service.runtime import Service
 
@@ -53,7 +57,8 @@ async def build(service: Service) -> None:
     service.status.report("verdict_lateness_p99_ms", judge.lateness.p99)
     service.status.report("held_owners", lambda: detector.groups.held[:MAX_NAMED])
     outbox = SilenceOutbox(queries, service.appender)
-    projector = service.project(Silence(), on_commit=lambda _position, _applied: outbox.wake())
+    cleaner = AgentCleaner(queries, service.bus, grace_seconds=settings.contracts.agent_grace_hours * 3600)
+    projector = service.project(Silence(), on_commit=_told(outbox, cleaner))
     staleness = StaleContractScanner(
         queries,
         projector,
@@ -63,9 +68,6 @@ async def build(service: Service) -> None:
         threshold_seconds=settings.contracts.stale_threshold_minutes * 60,
         repeat_seconds=settings.contracts.stale_detection_interval_seconds,
         local_health=local_health.problem,
-    )
-    cleaner = AgentCleaner(
-        queries, projector, service.bus, grace_seconds=settings.contracts.agent_grace_hours * 3600
     )
 
     def watched_time() -> WatchedTime:
@@ -112,10 +114,20 @@ async def build(service: Service) -> None:
     service.loop("staleness", staleness.run)
     service.loop("remind", staleness.remind)
     if settings.feature_flags.supervisor_heartbeat:
-        service.loop("clean up agents", cleaner.run)
+        service.loop("clean up agents", partial(cleaner.run, projector))
     service.loop("return tasks", returner.run)
     service.loop("ask for roles", requester.run)
     service.loop("audit", auditor.run)
+
+
+def _told(outbox: SilenceOutbox, cleaner: AgentCleaner) -> Callable[[int, Sequence[Applied]], None]:
+    """Whom a commit of the projection may give something to do."""
+
+    def committed(position: int, batch: Sequence[Applied]) -> None:
+        outbox.wake()
+        cleaner.applied(position, batch)
+
+    return committed
 
 
 def timeouts(contracts: ContractsSettings) -> Timeouts:

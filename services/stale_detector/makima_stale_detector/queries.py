@@ -12,6 +12,7 @@ import asyncpg
 from makima_kernel.event_log.named_sql import named
 from makima_schemas.agent import AgentStatus
 from makima_schemas.codec import Event, UndecodableError, UnknownEventError, adapter, decode
+from makima_schemas.contract.model import TERMINAL_STATUSES
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.silence import SilenceDetected
 
@@ -72,8 +73,8 @@ class Unjudgeable:
 
 
 @dataclass(frozen=True, slots=True)
-class LongDead:
-    """An agent that has been dead for so long that it is cleaned up."""
+class DeadAgent:
+    """An agent that is to be cleaned up."""
 
     name: str  # as of a sender: `agent:<contract_id>:<role>`
     version: int  # of its stream at the event since which it is dead
@@ -185,11 +186,18 @@ class Queries:
             )
         ]
 
-    async def long_dead(self, seconds: float, after: LongDead | None, limit: int) -> list[LongDead]:
-        """Agents that have been dead for so many seconds, longest first; those that follow `after`."""
+    async def agents_to_clean_up(
+        self, grace_seconds: float, after: DeadAgent | None, limit: int
+    ) -> list[DeadAgent]:
+        """Agents that have been dead for so many seconds, or whose contract has ended or is deleted, longest dead
+        first; those that follow `after`.
+        """
         since, name = (_LONG_AGO, "") if after is None else (after.since, after.name)
-        rows = await self._pool.fetch(SQL["long_dead"], seconds, since, name, limit)
-        return [LongDead(**row) for row in rows]
+        ended = list(TERMINAL_STATUSES)
+        rows = await self._pool.fetch(
+            SQL["agents_to_clean_up"], grace_seconds, since, name, limit, ended, DEFAULT_TENANT
+        )
+        return [DeadAgent(**row) for row in rows]
 
     async def unjudgeable(self, limit: int) -> list[Unjudgeable]:
         rows = await self._pool.fetch(SQL["unjudgeable"], LONGEST_THRESHOLD_SECONDS, limit)

@@ -24,12 +24,14 @@ select contract_id, owner_id from stale_detector.contracts where tenant = $1
 -- The state of every hold stream, also without an open hold: verdicts are guarded by its version.
 select owner_id, version, held, expired from stale_detector.holds
 
--- name: long_dead
--- Agents that have been dead for $1 seconds or longer, on the database's clock, longest first; those after $2, $3.
+-- name: agents_to_clean_up
+-- Agents that have been dead for $1 seconds or longer, on the database's clock, or whose contract has ended ($5) or is
+-- deleted; longest first, those after $2, $3.
 select name, status_version as version, status_since as since
 from stale_detector.senders
-where status in ('dead', 'dead_failed_revive') and status_since <= clock_timestamp() - make_interval(secs => $1)
-  and (status_since, name) > ($2, $3)
+left join stale_detector.contracts on contracts.tenant = $6 and contracts.contract_id = senders.contract_id
+where senders.status in ('dead', 'dead_failed_revive') and (status_since, name) > ($2, $3)
+  and (status_since <= clock_timestamp() - make_interval(secs => $1) or coalesce(contracts.status = any ($5::text[]), true))
 order by status_since, name limit $4
 
 -- name: pending

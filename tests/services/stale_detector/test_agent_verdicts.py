@@ -22,6 +22,7 @@ from makima_schemas.agent import (
 )
 from makima_schemas.codec import Event
 from makima_schemas.commands import Accepted, Request
+from makima_schemas.contract.events import ContractArchived
 from makima_schemas.heartbeat import AgentHeartbeat
 from makima_schemas.silence import SilenceDetected
 from makima_supervisor_heartbeat import app as owner
@@ -104,6 +105,20 @@ async def test_an_agent_that_stops_or_never_beats_is_declared_and_told_and_a_joi
         assert await changes(system, "c0:builder") == [("ready", "join"), died, ("ready", "join"), died]
         assert await changes(system, "c0:tester") == [("ready", "join"), died]
         assert await changes(system, "c0:reviewer") == [("ready", "join")]
+        await system.record("contract-c0", ContractArchived())  # nobody misses its dead, who need not wait for the grace
+
+        async def cleaned_up() -> bool:
+            ends = [(await changes(system, f"c0:{role}"))[-1] for role in ("builder", "tester")]
+            return ends == [("offline", "cleanup")] * 2
+
+        await eventually(cleaned_up)
+        living.discard("reviewer")  # and who dies in it later is gone likewise
+
+        async def gone() -> bool:
+            end = [died, ("offline", "cleanup")]
+            return await changes(system, "c0:reviewer") == [("ready", "join"), *end]
+
+        await eventually(gone)
 
 
 async def test_an_agent_that_is_not_back_in_time_is_dead_and_cleaned_up_after_the_grace(

@@ -150,7 +150,7 @@ async def test_the_tables_find_stale_contracts_by_the_domains_rule(pool: asyncpg
     }
 
 
-async def test_only_agents_that_have_been_dead_for_the_grace_are_cleaned_up_the_longest_dead_first(
+async def test_agents_are_cleaned_up_that_are_dead_for_the_grace_or_in_a_contract_that_has_ended_longest_dead_first(
     pool: asyncpg.Pool,
 ) -> None:
     statuses = ("dead", "dead_failed_revive", "offline", "ready", "restarting")
@@ -158,13 +158,26 @@ async def test_only_agents_that_have_been_dead_for_the_grace_are_cleaned_up_the_
         "insert into stale_detector.senders values ($1, false, 1, 'c1', '', 'x', '{}', $2, 7, now() - make_interval(hours => $3))",
         [(f"agent:c1:{status}-{hours}", status, hours) for status, hours in product(statuses, (1, 25, 26))],
     )
+    await pool.executemany(
+        "insert into stale_detector.contracts values ('default', $1, $2, 1, now(), now(), 5, '', null, '{}', null)",
+        [("c1", "active"), ("over", "archived"), ("done", "completed"), ("waits", "paused")],
+    )
+    await pool.executemany(
+        "insert into stale_detector.senders values ($1, false, 1, $2, '', 'x', '{}', $3, 7, now())",
+        [
+            (f"agent:{contract}:{status}", contract, status)
+            for contract, status in product(("over", "done", "waits", "deleted"), ("dead", "ready", "offline"))
+        ],
+    )
     queries = Queries(pool)
-    found = await queries.long_dead(24 * 3600.0, None, 3)
+    found = await queries.agents_to_clean_up(24 * 3600.0, None, 3)
     assert [(each.name, each.version) for each in found] == [
         ("agent:c1:dead-26", 7), ("agent:c1:dead_failed_revive-26", 7), ("agent:c1:dead-25", 7),
     ]  # fmt: skip
-    rest = await queries.long_dead(24 * 3600.0, found[-1], 3)
-    assert [each.name for each in rest] == ["agent:c1:dead_failed_revive-25"]
+    rest = await queries.agents_to_clean_up(24 * 3600.0, found[-1], 5)
+    assert [each.name for each in rest] == [
+        "agent:c1:dead_failed_revive-25", "agent:deleted:dead", "agent:done:dead", "agent:over:dead",
+    ]  # fmt: skip
 
 
 async def test_a_contract_keeps_one_of_its_live_supervisors_as_long_as_there_is_one(

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import TypeVar
 
-from makima_schemas.contract.model import TaskStatus
+from makima_schemas.contract.model import TERMINAL_STATUSES, TaskStatus
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
 from makima_gateway.api.reads import ReadContext
@@ -61,7 +61,7 @@ def _pages(rows: Iterable[R], place: Callable[[R], int]) -> Find[R]:
 async def team_as_it_was(
     read: ReadContext, contract_id: str, at: str, limit: int
 ) -> tuple[list[AgentRow], frozenset[str]]:
-    """The agents at that time, by role, and the roles of the tasks that were not done."""
+    """The agents at that time, by role, and the roles of the tasks that were not done in a contract that went on."""
     contract, then = await contract_as_it_was(read, contract_id, at)
     tenant, agents = read.principal.tenant, read.gateway.agents
     until = Until(position=then.position) if at.isdecimal() else Until(at=_time(at))
@@ -73,7 +73,8 @@ async def team_as_it_was(
         supervisors=await agents.supervisors_of(tenant, contract_id, limit),
         until=until,
     )
-    return rows, roles_wanted(then.tasks.values())
+    ended = contract.status in TERMINAL_STATUSES
+    return rows, frozenset() if ended else roles_wanted(then.tasks.values())
 
 
 def roles_wanted(tasks: Iterable[TaskRow]) -> frozenset[str]:

@@ -35,7 +35,7 @@ def changes(rows: Rows) -> list[TallyRow]:
 
 
 def counted_agent(row: AgentRow) -> AgentCountKey | None:
-    """The key of the row of `agent_counts` in which an agent is counted; None for one that was cleaned up."""
+    """The key of the row of `agent_counts` in which an agent is counted; None for one that is hidden."""
     return None if row.hidden else (row.tenant, row.owner_id, row.agent_status.value, row.stuck)
 
 

@@ -100,6 +100,8 @@ def _fold_contract(rows: Rows, key: ContractKey, recorded: Recorded, event: Cont
                 agent_fold.derive_supervisor(rows, contract, recorded)
             elif isinstance(event, TaskCreated) and event.is_supervisor:
                 agent_fold.supervisor_task_created(rows, contract, recorded)
+            elif isinstance(event, agent_fold.ENDS):
+                agent_fold.follow_contract(rows, contract, recorded)
             rows.changed.add(key)
             try:
                 inner_fold.apply(rows, contract, recorded, event)

@@ -4,10 +4,11 @@ A supervisor has no events of an agent: what it is as an agent follows from its 
 """
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
 import orjson
 from makima_schemas.agent import (
+    BEATING,
     AgentEvent,
     AgentJoined,
     AgentLeft,
@@ -19,6 +20,13 @@ from makima_schemas.agent import (
 )
 from makima_schemas.codec import encode
 from makima_schemas.connections import fence
+from makima_schemas.contract.events import (
+    ContractArchived,
+    ContractCompleted,
+    ContractFailed,
+    ContractReopened,
+)
+from makima_schemas.contract.model import TERMINAL_STATUSES, ContractStatus
 from makima_schemas.envelope import Recorded
 from makima_schemas.supervisor import SupervisorState, SupervisorStuck
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE, agent_status
@@ -32,6 +40,9 @@ from makima_gateway.read_model.rows import (
     StuckProof,
     SupervisorRow,
 )
+
+# The events with which a contract ends, or goes on: its agents are missed from then on, or are not.
+ENDS: Final = (ContractCompleted, ContractFailed, ContractArchived, ContractReopened)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +83,7 @@ def apply(rows: Rows, contract: ContractRow | None, recorded: Recorded, event: A
         connect(row, event.connection_id, event.daemon_id)
         row.joined_at, row.since = event.joined_at or recorded.recorded_at, recorded.recorded_at
         row.stuck, row.stuck_proof, row.progress_at = False, None, None
-    _move(row, recorded, change)
+    _move(row, contract, recorded, change)
 
 
 def supervisor_task_created(rows: Rows, contract: ContractRow, recorded: Recorded) -> None:
@@ -88,12 +99,25 @@ def derive_supervisor(rows: Rows, contract: ContractRow, recorded: Recorded) -> 
     row = _known(rows, contract, SUPERVISOR_ROLE, recorded)
     connect(row, supervisor.connection_id, supervisor.daemon_id)
     row.joined_at = row.joined_at if supervisor.evidence is not None else supervisor.changed_at
-    status = agent_status(SupervisorState(supervisor.state), restart_requested=supervisor.restart_requested)
+    status = agent_status(
+        SupervisorState(supervisor.state),
+        restart_requested=supervisor.restart_requested,
+        contract_ended=contract.status in TERMINAL_STATUSES,
+    )
     if status != row.agent_status:
-        _move(row, recorded, Step(row.agent_status, status, recorded.type, None, supervisor.evidence))
+        _move(row, contract, recorded, Step(row.agent_status, status, recorded.type, None, supervisor.evidence))
     row.progress_at = supervisor.progress_at
     row.stuck_proof = supervisor.stuck_proof if status is AgentStatus.WORKING else None
     row.stuck = row.stuck_proof is not None
+
+
+def follow_contract(rows: Rows, contract: ContractRow, recorded: Recorded) -> None:
+    """After one of `ENDS`. The agents of an archived contract, and its supervisor, are loaded."""
+    derive_supervisor(rows, contract, recorded)
+    if contract.status is ContractStatus.ARCHIVED:
+        for row in rows.agents.values():
+            if (row.tenant, row.contract_id) == (contract.tenant, contract.id):
+                row.hidden = row.hidden or row.agent_status not in BEATING
 
 
 def stuck_proof(recorded: Recorded, event: AgentStuck | SupervisorStuck) -> Json:
@@ -109,7 +133,7 @@ def connect(row: AgentRow, connection_id: str | None, daemon_id: str | None) -> 
     row.connection_id, row.daemon_id, row.fenced = connection_id, daemon_id, orjson.dumps(fenced).decode()
 
 
-def _move(row: AgentRow, recorded: Recorded, change: Step) -> None:
+def _move(row: AgentRow, contract: ContractRow, recorded: Recorded, change: Step) -> None:
     if row.agent_status != change.new:
         row.since = recorded.recorded_at
     row.agent_status, row.trigger, row.reason, row.evidence = (
@@ -119,7 +143,8 @@ def _move(row: AgentRow, recorded: Recorded, change: Step) -> None:
         change.evidence,
     )
     row.version, row.position, row.event = recorded.version, recorded.position, recorded.type
-    row.hidden = change.trigger == "cleanup"
+    left_behind = contract.status is ContractStatus.ARCHIVED and change.new not in BEATING
+    row.hidden = left_behind or change.trigger == "cleanup"
     if change.new is not AgentStatus.WORKING:
         row.stuck, row.stuck_proof = False, None
 

@@ -9,6 +9,7 @@ from typing import Final
 from makima_kernel.event_log.log import Log
 from makima_schemas.agent import AgentStatus
 from makima_schemas.codec import decode
+from makima_schemas.contract.model import ContractStatus
 from makima_schemas.envelope import Recorded
 from makima_schemas.identity import agent_id, stream_name
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
@@ -147,9 +148,10 @@ class AgentChange:
 async def agent_changes(
     log: Log, contract: ContractRow, role: str, supervisors: Sequence[str], limit: int
 ) -> list[AgentChange]:
-    """The newest `limit` changes of an agent, newest first."""
+    """The newest `limit` changes of an agent, newest first, as they were when the contract had not ended."""
     key = (contract.tenant, contract.id, role)
-    rows = Rows(contracts={key[:2]: replace(contract, supervisor_task_id=None)})
+    open_contract = replace(contract, supervisor_task_id=None, status=ContractStatus.ACTIVE)
+    rows = Rows(contracts={key[:2]: open_contract})
     found = deque[AgentChange](maxlen=limit)
     for stream in agent_streams(contract.id, [role], supervisors):
         async for events in pages(log, contract.tenant, stream, 0, None):

@@ -33,7 +33,7 @@ class ReadModel:
         "tallies",
         "agent_counts",
     )
-    fold_number: int = 5
+    fold_number: int = 6
     events: frozenset[type] = EVENTS
 
     async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:

@@ -164,7 +164,8 @@ class AgentRow:
     trigger: str
     reason: str | None
     evidence: Json | None  # of the verdict that gave it its status
-    hidden: bool  # cleaned up: lists and teams leave it out
+    # Cleaned up, or not alive in a contract that is archived: lists, teams and counts leave it out.
+    hidden: bool
     stuck: bool  # alive without progress
     progress_at: datetime | None  # as the newest event about its progress says
     fenced: Json  # ids of the connections that were replaced, the newest ones
@@ -217,7 +218,7 @@ class TallyRow:
 
 @dataclass(slots=True)
 class AgentCountRow:
-    """How many of an owner's agents have a status, and are stuck or not; without those that were cleaned up.
+    """How many of an owner's agents have a status, and are stuck or not; without hidden ones.
 
     In a batch: what to add; may be negative.
     """

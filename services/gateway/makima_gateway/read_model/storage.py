@@ -14,6 +14,7 @@ from makima_kernel.event_log.named_sql import named
 from makima_schemas.agent import AgentEvent, AgentStatus
 from makima_schemas.codec import Event
 from makima_schemas.contract.events import (
+    ContractArchived,
     ContractAssigned,
     ContractCreated,
     QuestionAnswered,
@@ -36,6 +37,7 @@ from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
 from makima_gateway.read_model.counters import agent_changes, changes, counted, counted_agent
 from makima_gateway.read_model.fold import contract_of
+from makima_gateway.read_model.fold_agents import ENDS
 from makima_gateway.read_model.rows import (
     AgentCountRow,
     AgentKey,
@@ -72,6 +74,9 @@ _MEMBERS: Final[Mapping[type, Callable[[object], tuple[object, ...]]]] = {
 }
 _COPIED: Final = tuple(field.name for field in fields(MonitorRow))
 _WIDTH: Final[Mapping[object, int]] = {cls: len(fields(cls)) for cls in _MEMBERS}
+# The events that may change who drives a contract, or whether somebody has to.
+CHANGES_DRIVER: Final = (ContractAssigned, RestorationProved, *ENDS)
+OF_SUPERVISOR: Final = (SupervisorEvent, ContractCreated, *CHANGES_DRIVER)
 TASK_MOVES: Final = (TaskClaimed, TaskStarted, TaskReleased, TaskCompleted, TaskFailed)
 K = TypeVar("K", bound=tuple[str, ...])
 R = TypeVar("R")
@@ -87,8 +92,9 @@ class Touched:
     contracts: set[ContractKey] = field(default_factory=set[ContractKey])
     # Contracts that the batch creates: of these, only the supervisors that registered before are loaded.
     created: set[ContractKey] = field(default_factory=set[ContractKey])
-    # Contracts that go to a daemon in the batch: their supervisors are loaded, too.
+    # Contracts that go to a daemon, end or are reopened in the batch: their supervisors are loaded, too.
     assigned: set[ContractKey] = field(default_factory=set[ContractKey])
+    archived: set[ContractKey] = field(default_factory=set[ContractKey])  # all their agents are loaded
     tasks: set[InnerKey] = field(default_factory=set[InnerKey])
     questions: set[InnerKey] = field(default_factory=set[InnerKey])
     supervisors: set[SenderKey] = field(default_factory=set[SenderKey])
@@ -109,11 +115,9 @@ def touched(batch: Iterable[tuple[Recorded, Event]]) -> Touched:
                 needed.tasks.add((*key, event.task_id))
             elif isinstance(event, QuestionAnswered):
                 needed.questions.add((*key, event.question_id))
-        if key is not None and (role := _agent_of(event)) is not None:
-            needed.agents.add((*key, role))
-        if key is not None and isinstance(event, ContractAssigned | RestorationProved):
-            needed.assigned.add(key)
-        elif isinstance(event, SupervisorRegistered | SupervisorStateChanged):
+        if key is not None:
+            _add_agents(needed, key, event)
+        if isinstance(event, SupervisorRegistered | SupervisorStateChanged):
             needed.daemons.add((recorded.tenant, event.daemon_id))
         senders = {"supervisor": needed.supervisors, "daemon": needed.daemons}.get(recorded.category)
         if senders is not None:
@@ -121,11 +125,20 @@ def touched(batch: Iterable[tuple[Recorded, Event]]) -> Touched:
     return needed
 
 
+def _add_agents(needed: Touched, key: ContractKey, event: Event) -> None:
+    if (role := _agent_of(event)) is not None:
+        needed.agents.add((*key, role))
+    if isinstance(event, ContractArchived):
+        needed.archived.add(key)
+    if isinstance(event, CHANGES_DRIVER):
+        needed.assigned.add(key)
+
+
 def _agent_of(event: Event) -> str | None:
     """The role of the contract's agent that an event may change; None: it changes none."""
     if isinstance(event, AgentEvent):
         return event.role
-    of_supervisor = isinstance(event, SupervisorEvent | ContractCreated | ContractAssigned) or (
+    of_supervisor = isinstance(event, OF_SUPERVISOR) or (
         isinstance(event, TaskCreated) and event.is_supervisor
     )
     return SUPERVISOR_ROLE if of_supervisor else None
@@ -155,7 +168,8 @@ async def load(connection: asyncpg.Connection, needed: Touched) -> Rows:
     for record in await _fetch(connection, "supervisors_touched", needed.supervisors):
         supervisor = supervisor_row(record)
         rows.supervisors[(supervisor.tenant, supervisor.task_id)] = supervisor
-    for record in await _fetch(connection, "agents_touched", needed.agents):
+    of_archived = await _fetch(connection, "agents_of_contracts", needed.archived)
+    for record in (*await _fetch(connection, "agents_touched", needed.agents), *of_archived):
         agent = agent_row(record)
         key = (agent.tenant, agent.contract_id, agent.role)
         rows.agents[key] = agent

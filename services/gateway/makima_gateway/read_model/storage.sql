@@ -22,7 +22,7 @@ join unnest($1::text[], $2::text[], $3::text[]) as wanted (tenant, contract_id, 
 select supervisors.* from supervisors join unnest($1::text[], $2::text[]) as wanted (tenant, task_id) using (tenant, task_id);
 
 -- name: supervisors_of_contracts
--- The supervisors that registered before their contract was created, or before it was assigned.
+-- The supervisors of contracts that a batch creates, assigns, ends or reopens.
 select supervisors.* from supervisors
 join unnest($1::text[], $2::text[]) as wanted (tenant, contract_id) using (tenant, contract_id);
 
@@ -30,6 +30,11 @@ join unnest($1::text[], $2::text[]) as wanted (tenant, contract_id) using (tenan
 -- The agents that a batch changes.
 select agents.* from agents
 join unnest($1::text[], $2::text[], $3::text[]) as wanted (tenant, contract_id, role) using (tenant, contract_id, role);
+
+-- name: agents_of_contracts
+-- All agents of the contracts that a batch archives.
+select agents.* from agents
+join unnest($1::text[], $2::text[]) as wanted (tenant, contract_id) using (tenant, contract_id);
 
 -- name: daemons_touched
 -- The daemons that a batch changes.

@@ -171,6 +171,42 @@ async def test_a_team_is_shown_as_it_was_and_exported_as_it_is(
     assert {row.role: row.agent_status for row in rows.agents.values()} == statuses(now)
 
 
+async def test_nobody_of_an_archived_contract_is_in_a_list_or_a_count_and_its_history_is_told(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
+    contract = str((await created(http))["id"])
+    supervisor = (contract, "d1", "k1")
+    await gateways.append("supervisor-s1", SupervisorRegistered(*supervisor, WORKING, "plan"))
+    verdict = SupervisorStateChanged(*supervisor, WORKING, INTERRUPTED, "plan", "heartbeat_expired", EVIDENCE)
+    await gateways.append("supervisor-s1", verdict)
+    await http.post(f"/contracts/{contract}/tasks", json={"name": "write", "role": "reviewer"})
+    await join(gateways, contract, "builder")
+    position = await silent(gateways, contract, "builder")
+    path = f"/contracts/{contract}/agents"
+    before = await get(http, path, position)
+    assert statuses(before) == {"builder": "dead", "supervisor": "dead"}
+    await act(http, contract, "complete")
+    shown = await get(http, path)
+    assert statuses(shown)["supervisor"] == "offline"
+    assert "reviewer" not in str(shown["team"]), "nothing is expected of anybody"
+    await act(http, contract, "archive")
+    assert await get(http, path) == {
+        "agents": [],
+        "team": {"ready": True, "expected_roles": [], "missing_roles": []},
+    }
+    everyone = await get(http, "/agents")
+    assert (everyone["items"], everyone["total"], everyone["stuck"]) == ([], 0, 0)
+    assert set(cast("dict[str, int]", everyone["counts"]).values()) == {0}
+    assert (await get(http, "/contracts/dashboard"))["agentCounts"] == {}
+    assert (await get(http, f"/contracts/{contract}/health"))["reasons"] == []
+    assert statuses(await get(http, path, at=str(listed(before["agents"])[0]["since"]))) == statuses(before)
+    assert (await get(http, f"{path}/builder"))["agent_status"] == "dead"
+    for role in ("builder", "supervisor"):
+        (newest, *_) = listed((await get(http, f"{path}/{role}/life"))["items"])
+        assert newest["to"] == "dead"
+        assert len(listed((await get(http, f"{path}/{role}/verdicts"))["verdicts"])) == 1
+
+
 async def test_verdicts_are_listed_with_their_evidence(gateways: Gateways, http: httpx.AsyncClient) -> None:
     contract = str((await created(http))["id"])
     await act(http, contract, "start")

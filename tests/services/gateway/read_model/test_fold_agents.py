@@ -7,6 +7,7 @@ import pytest
 from makima_gateway.read_model.fold import fold
 from makima_gateway.read_model.rows import AgentRow, Rows
 from makima_schemas.agent import (
+    AgentEvent,
     AgentJoined,
     AgentLeft,
     AgentProgressed,
@@ -15,7 +16,15 @@ from makima_schemas.agent import (
     AgentStuck,
 )
 from makima_schemas.codec import Event
-from makima_schemas.contract.events import ContractDeleted, TaskCreated
+from makima_schemas.contract.events import (
+    ContractArchived,
+    ContractCompleted,
+    ContractDeleted,
+    ContractFailed,
+    ContractReopened,
+    TaskCreated,
+)
+from makima_schemas.contract.model import ContractStatus
 from makima_schemas.supervisor import (
     SupervisorProgressed,
     SupervisorRegistered,
@@ -168,6 +177,39 @@ def test_a_verdict_on_a_replaced_supervisor_does_not_make_the_contracts_agent_de
         fold(rows, recorded(event, position, stream=f"supervisor-{task}"), event)
     row = agent(rows, "supervisor")
     assert (row.agent_status, row.connection_id, orjson.loads(row.fenced)) == (A.WORKING, "s2", ["s1"])
+
+
+COMPLETED = ContractCompleted("request")
+DIED = changed(A.READY, A.DEAD, "heartbeat_expired", evidence=EVIDENCE)
+SILENT = state(S.WORKING, S.INTERRUPTED, evidence=EVIDENCE)
+GONE = (REGISTERED, SILENT)
+ENDED_CONTRACTS: dict[str, tuple[tuple[Event, ...], A, bool]] = {
+    "of a supervisor, completed": ((*GONE, COMPLETED), A.OFFLINE, False),
+    "of a supervisor, failed": ((*GONE, ContractFailed("no way")), A.OFFLINE, False),
+    "of a supervisor, reopened": ((*GONE, COMPLETED, ContractReopened(None, ContractStatus.ACTIVE)), A.DEAD, False),
+    "of a supervisor, archived": ((*GONE, ContractArchived()), A.OFFLINE, True),
+    "of a supervisor, before its silence": ((REGISTERED, COMPLETED, SILENT), A.OFFLINE, False),
+    "of a supervisor that lives on": ((REGISTERED, ContractArchived()), A.WORKING, False),
+    "completed, archived": ((*GONE, COMPLETED, ContractArchived()), A.OFFLINE, True),
+    "of an agent, archived": ((JOINED, DIED, ContractArchived()), A.DEAD, True),
+    "of an agent that left, archived": ((JOINED, AgentLeft("c1", "builder", "k1"), ContractArchived()), A.OFFLINE, True),
+    "of an agent, before it dies": ((JOINED, ContractArchived(), DIED), A.DEAD, True),
+    "of an agent that lives on": ((JOINED, ContractArchived()), A.READY, False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("story", "status", "hidden"), ENDED_CONTRACTS.values(), ids=ENDED_CONTRACTS)
+def test_nobody_is_missed_in_a_contract_that_has_ended(
+    story: tuple[Event, ...], status: A, *, hidden: bool
+) -> None:
+    rows = folded(opened())
+    for position, event in enumerate(story, 2):
+        of_agent = isinstance(event, AgentEvent)
+        of_supervisor = event in GONE
+        stream = "agent-c1:builder" if of_agent else "supervisor-t1" if of_supervisor else "contract-c1"
+        fold(rows, recorded(event, position, stream=stream), event)
+    (row,) = rows.agents.values()
+    assert (row.agent_status, row.hidden) == (status, hidden)
 
 
 WORKS = changed(A.READY, A.WORKING, "task_taken")

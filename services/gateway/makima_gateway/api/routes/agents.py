@@ -6,6 +6,7 @@ from typing import Annotated, cast
 from fastapi import APIRouter, Query
 from makima_schemas.agent import AgentStatus
 from makima_schemas.commands import Problem
+from makima_schemas.contract.model import TERMINAL_STATUSES
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from starlette.responses import Response
 
@@ -50,7 +51,8 @@ async def list_contract_agents(
         ]
         return read.answer(Agents(shown, views.team(rows, wanted)))
     rows = await agents.of_contract(tenant, contract_id, MAX_AGENTS)
-    wanted = await agents.roles_wanted(tenant, contract_id)
+    ended = contract.status in TERMINAL_STATUSES  # nothing is expected of anybody there
+    wanted = frozenset[str]() if ended else await agents.roles_wanted(tenant, contract_id)
     show = await _view(read, rows, beats, names={contract_id: contract.name})
     shown = [show(row) for row in rows]
     return read.answer(Agents(shown, views.team(rows, wanted)))

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { agentOf, type AgentRecord, canRestart, restartOf, stateOf, tally, wantsRestart } from "./agents";
+import { agentOf, type AgentRecord, canRestart, movesAgents, restartOf, stateOf, tally, wantsRestart } from "./agents";
+import type { MonitorEvent } from "./shapes";
 import { lookOf } from "./words";
 
 const record = (more: Partial<AgentRecord> = {}): AgentRecord => ({ contract_id: "c1", role: "builder", ...more });
@@ -43,4 +44,11 @@ describe("a restart", () => {
     expect(restartOf("c1", "supervisor").path).toBe("/contracts/c1/supervisor/restart");
     expect(restartOf("c1", "a/b").path).toBe("/contracts/c1/agents/a%2Fb/restart");
   });
+});
+
+it("is told again by events of agents, and when a contract ends or goes on", () => {
+  const event = (type: MonitorEvent["type"], more: object = {}): MonitorEvent => ({ type, position: 1, timestamp: "2026-11-28T10:00:00Z", contract_id: "c1", ...more });
+  const moving = [event("AgentStatusChanged"), event("SupervisorStateChanged"), event("StatusChanged", { old_status: "active", new_status: "completed" }), event("StatusChanged", { old_status: "completed", new_status: "active" })];
+  expect(moving.filter(movesAgents)).toEqual(moving);
+  expect(movesAgents(event("StatusChanged", { old_status: "active", new_status: "paused" })) || movesAgents(event("PhaseChanged"))).toBe(false);
 });

@@ -1,8 +1,8 @@
 /** Agents as the pages show them, whatever the age of the gateway that tells of them. Pure. */
 
 import type { Strip } from "./beats";
-import type { AgentState } from "./shapes";
-import { AGENT, AGENT_ORDER } from "./words";
+import type { AgentState, MonitorEvent } from "./shapes";
+import { AGENT, AGENT_ORDER, OVER } from "./words";
 
 /** `GET /agents`; an older gateway tells less, the oldest `status`, `ready_until` and `is_expired` only. */
 export interface AgentRecord {
@@ -55,6 +55,11 @@ export const agentOf = (record: AgentRecord): Agent => ({ ...record, id: agentKe
 
 /** True for those of which nothing is heard any more. */
 export const isDead = (state: AgentState): boolean => state === "dead" || state === "dead_failed_revive";
+
+/** True for an event after which agents may be shown otherwise: of a contract that ends, nobody is missed any more. */
+export function movesAgents(event: MonitorEvent): boolean {
+  return event.type.startsWith("Agent") || event.type.startsWith("Supervisor") || (event.type === "StatusChanged" && [event["old_status"], event["new_status"]].some((status) => OVER.has(status)));
+}
 
 /** How many are in which state, and stuck: as the gateway counted them, else of those that were read. */
 export function tally(page: AgentPage): { readonly all: number; readonly of: Readonly<Record<AgentState, number>>; readonly stuck: number } {

@@ -9,9 +9,15 @@ test("what ended, advanced and died is counted, each contract and agent once", (
     event("StatusChanged", "a", { new_status: "completed" }), event("StatusChanged", "a", { new_status: "active" }), event("StatusChanged", "a", { new_status: "completed" }),
     event("StatusChanged", "b", { new_status: "failed" }), event("PhaseChanged", "a"), event("PhaseChanged", "b"),
     event("AgentStatusChanged", "a", { role: "builder", new_status: "dead" }), event("AgentStatusChanged", "a", { role: "builder", new_status: "restarting" }), event("AgentStatusChanged", "a", { role: "builder", new_status: "ready" }),
-    event("SupervisorStateChanged", "a", { new_state: "interrupted" }), event("TaskCompleted", "a"),
+    event("SupervisorStateChanged", "c", { new_state: "interrupted" }), event("TaskCompleted", "a"),
   ])).toEqual(["1 completed", "1 failed", "2 phases advanced", "1 agent died", "1 agent died and came back"]);
   expect(digestOf([])).toEqual([]);
+});
+
+test("nobody who died in a contract that has ended is missed, and who was cleaned up is not back", () => {
+  const [died, cleaned] = [{ role: "x", new_status: "dead" }, { role: "x", new_status: "offline", trigger: "cleanup" }];
+  expect(digestOf([event("AgentStatusChanged", "a", died), event("StatusChanged", "a", { new_status: "archived" }), event("SupervisorStateChanged", "a", { new_state: "interrupted" }), event("AgentStatusChanged", "a", cleaned)])).toEqual([]);
+  expect(digestOf([event("AgentStatusChanged", "b", died), event("AgentStatusChanged", "b", cleaned)])).toEqual(["1 agent died"]);
 });
 
 test("a restart is no return", () => {

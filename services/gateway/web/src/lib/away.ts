@@ -2,6 +2,7 @@
 
 import { many } from "./format";
 import type { MonitorEvent } from "./shapes";
+import { OVER } from "./words";
 
 /** Where the reader was when the page was last in sight. */
 export interface Mark {
@@ -30,18 +31,20 @@ const DEAD: ReadonlySet<unknown> = new Set(["dead", "dead_failed_revive", "inter
 export function digestOf(events: Iterable<MonitorEvent>): readonly string[] {
   const became = new Map<unknown, Set<string>>();
   const dead = new Map<string, boolean>(); // who died, and whether it is so still
+  const over = new Set<string>(); // contracts that have ended: nobody misses their agents
   let phases = 0;
   for (const event of events) {
     if (event.type === "PhaseChanged") phases += 1;
+    if (event.type === "StatusChanged") OVER.has(event["new_status"]) ? over.add(event.contract_id) : over.delete(event.contract_id);
     if (event.type === "StatusChanged") became.set(event["new_status"], (became.get(event["new_status"]) ?? new Set()).add(event.contract_id));
     const now = event.type === "AgentStatusChanged" ? event["new_status"] : event.type === "SupervisorStateChanged" ? event["new_state"] : undefined;
     const who = `${event.contract_id} ${String(event["role"] ?? "supervisor")}`;
     if (now === undefined) continue;
     if (DEAD.has(now)) dead.set(who, true);
-    else if (dead.has(who) && now !== "restarting") dead.set(who, false);
+    else if (dead.has(who) && now !== "restarting" && event["trigger"] !== "cleanup") dead.set(who, false);
   }
-  const still = [...dead.values()].filter(Boolean).length;
-  const back = dead.size - still;
+  const still = [...dead].filter(([who, now]) => now && !over.has(who.slice(0, who.indexOf(" ")))).length;
+  const back = [...dead.values()].filter((now) => !now).length;
   const count = (status: string): number => became.get(status)?.size ?? 0;
   return [
     count("completed") > 0 ? `${count("completed")} completed` : "",

@@ -52,5 +52,8 @@ export function lookOf(kind: "contract" | "agent" | "task", state: string): Look
   return known[state] ?? look("q", "quiet", state.replaceAll("_", " "));
 }
 
+/** The statuses in which a contract has ended, and nobody misses its agents. */
+export const OVER: ReadonlySet<unknown> = new Set(["completed", "failed", "archived"]);
+
 /** True where nothing is awaited any more. */
 export const ended = (status: ContractStatus): boolean => ["created", "completed", "failed", "archived"].includes(status);
