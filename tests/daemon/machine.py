@@ -9,6 +9,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import cast
 from uuid import uuid4
@@ -118,8 +119,9 @@ class Machine:
         return [decode(each.type, each.schema, each.data) for each in recorded]
 
     async def statuses(self, contract_id: str, role: str) -> list[str]:
-        """All that the agent went through, as its log tells it."""
-        return [str(_status(each)) for each in await self.events(contract_id, role)]
+        """All that the agent went through, as its log tells it; attempts to restart it one after the other are one."""
+        found = [str(_status(each)) for each in await self.events(contract_id, role)]
+        return [new for old, new in pairwise(["", *found]) if (old, new) != ("restarting", "restarting")]
 
     async def until(self, contract_id: str, role: str, *statuses: str) -> None:
         async def there() -> bool:

@@ -12,12 +12,12 @@ RESTART_TIMEOUT_SECONDS = 60.0  # agents.md: restarting → dead
 @pytest.mark.parametrize(
     ("attempts", "ran", "then"),
     [
-        (0, SOON, Restart(1, DELAYS_SECONDS[0])),
-        (1, SOON, Restart(2, DELAYS_SECONDS[1])),
-        (2, SOON, Restart(3, DELAYS_SECONDS[2])),
+        (0, SOON, Restart(1, DELAYS_SECONDS[0], 3)),
+        (1, SOON, Restart(2, DELAYS_SECONDS[1], 3)),
+        (2, SOON, Restart(3, DELAYS_SECONDS[2], 3)),
         (3, SOON, Exhausted(3)),
-        (3, HEALTHY_SECONDS, Restart(1, DELAYS_SECONDS[0])),
-        (2, HEALTHY_SECONDS, Restart(1, DELAYS_SECONDS[0])),
+        (3, HEALTHY_SECONDS, Restart(1, DELAYS_SECONDS[0], 3)),
+        (2, HEALTHY_SECONDS, Restart(1, DELAYS_SECONDS[0], 3)),
         (3, HEALTHY_SECONDS - 0.1, Exhausted(3)),
     ],
 )
@@ -48,4 +48,4 @@ def test_an_agent_that_is_never_healthy_is_given_up_after_three_restarts(ran: li
 
 @given(st.integers(0, 3), st.floats(HEALTHY_SECONDS, 1e9))
 def test_a_healthy_agent_is_always_restarted(attempts: int, ran: float) -> None:
-    assert RestartPolicy().after_crash(attempts, ran) == Restart(1, DELAYS_SECONDS[0])
+    assert RestartPolicy().after_crash(attempts, ran) == Restart(1, DELAYS_SECONDS[0], 3)

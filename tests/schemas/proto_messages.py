@@ -11,6 +11,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.descriptor import Descriptor, EnumDescriptor
 from google.protobuf.message import Message
 from grpc_tools import protoc
+from makima_schemas.agent import Restarts
 from makima_schemas.codec import EVENT_CLASSES
 from makima_schemas.contract.commands import ContractCommand
 from makima_schemas.contract.model import Deliverable, Gate, Phase
@@ -28,7 +29,7 @@ COMMANDS: Final[tuple[type, ...]] = (
 )
 EVENTS: Final[tuple[type, ...]] = tuple(cls for classes in EVENT_CLASSES.values() for cls in classes)
 HEARTBEATS: Final[tuple[type, ...]] = (SupervisorHeartbeat, AgentHeartbeat, DaemonHeartbeat)
-PARTS: Final[tuple[type, ...]] = (Deliverable, Gate, Phase, Evidence, Arrival, ChildProcess)
+PARTS: Final[tuple[type, ...]] = (Deliverable, Gate, Phase, Evidence, Arrival, Restarts, ChildProcess)
 CLASSES: Final = {cls.__name__: cls for cls in (*EVENTS, *COMMANDS, *HEARTBEATS, *PARTS)}
 # Messages that no Python class stands for: lists that may be null, a union, and the envelope, which
 # `test_proto_envelope` holds.

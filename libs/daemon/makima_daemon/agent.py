@@ -9,6 +9,7 @@ from enum import Enum, auto
 from typing import Final, TypeVar
 from uuid import uuid4
 
+from makima_schemas.agent import Restarts
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
 from makima_daemon import agent_output, environment, event_log
@@ -230,9 +231,10 @@ class Agent:
             await self._wished()
             return
         attempt, delay = verdict.attempt, verdict.delay
+        restarts = Restarts(attempt, verdict.of, delay)
         self._change(attempts=attempt)
         event_log.warn("agent.restarting", **self.ids, attempt=attempt, delay_seconds=delay, reason=reason)
-        await self._unless_wished(around.calls.crashed(record.contract_id, record.role, reason))
+        await self._unless_wished(around.calls.crashed(record.contract_id, record.role, reason, restarts))
         await self._unless_wished(asyncio.sleep(delay))
 
     @property

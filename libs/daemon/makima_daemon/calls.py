@@ -4,11 +4,11 @@ their order, none is left out.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final, TypeVar
 from uuid import uuid4
 
-from makima_schemas.agent import AgentStatus
+from makima_schemas.agent import AgentStatus, Restarts
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from makima_sdk.agents import Agents
 from makima_sdk.contracts import Contracts
@@ -69,13 +69,13 @@ class Calls:
             return AgentFacts(contract.status)
         return AgentFacts(contract.status, record.connection_id, record.status_now)
 
-    async def crashed(self, contract_id: str, role: str, reason: str) -> None:
+    async def crashed(self, contract_id: str, role: str, reason: str, restarts: Restarts) -> None:
         """Report `restarting`; for a supervisor, which has no status to report, record its restart."""
         if role == SUPERVISOR_ROLE:
             where = path("contracts", contract_id, "supervisor", "restart")
             await self._told("restarting", where, {"reason": self.own_reason(reason)}, contract_id, role)
         else:
-            await self._report(contract_id, role, AgentStatus.RESTARTING, reason)
+            await self._report(contract_id, role, AgentStatus.RESTARTING, reason, restarts)
 
     async def suspended(self, contract_id: str, role: str, reason: str) -> None:
         """Report `dead`: the agent will not come back by itself."""
@@ -110,10 +110,14 @@ class Calls:
     def own_mark(self) -> str:
         return f"seen by {self.daemon_id}:"
 
-    async def _report(self, contract_id: str, role: str, status: AgentStatus, reason: str) -> None:
+    async def _report(
+        self, contract_id: str, role: str, status: AgentStatus, reason: str, restarts: Restarts | None = None
+    ) -> None:
         """Without a connection: whichever is in force, as one that never joined is in no record."""
         where = path("contracts", contract_id, "agents", role, "status")
-        body = {"agent_status": status.value, "reason": reason[:500]}
+        body: dict[str, object] = {"agent_status": status.value, "reason": reason[:500]}
+        if restarts is not None:
+            body["restarts"] = asdict(restarts)
         await self._told(status.value, where, body, contract_id, role)
 
     async def _told(self, what: str, where: str, body: Json, contract_id: str, role: str) -> None:

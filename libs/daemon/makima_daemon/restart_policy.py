@@ -15,6 +15,7 @@ class Restart:
 
     attempt: int
     delay: float
+    of: int  # so many are tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,4 +35,4 @@ class RestartPolicy:
         before = 0 if ran >= self.healthy else attempts
         if before >= len(self.delays):
             return Exhausted(before)
-        return Restart(before + 1, self.delays[before])
+        return Restart(before + 1, self.delays[before], len(self.delays))

@@ -12,6 +12,8 @@ from makima_schemas.identity import ID_PATTERN
 
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
 Reason = Annotated[str, Field(max_length=2000)]
+MAX_RESTARTS: Final = 1000
+MAX_RESTART_DELAY_SECONDS: Final = 86_400.0
 
 
 class AgentStatus(StrEnum):
@@ -62,8 +64,20 @@ class AgentJoined:
 
 
 @dataclass(frozen=True, slots=True)
+class Restarts:
+    """What a daemon tells with `restarting` after a crash: this is restart number `attempts` in a row, of the `of` that
+    it tries before it gives up. It starts the process after `delay_seconds`.
+    """
+
+    attempts: Annotated[int, Field(ge=1, le=MAX_RESTARTS)]
+    of: Annotated[int, Field(ge=1, le=MAX_RESTARTS)]
+    delay_seconds: Annotated[float, Field(ge=0, le=MAX_RESTART_DELAY_SECONDS)] = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class AgentStatusChanged:
-    """`trigger` is one of `AgentTrigger`. `evidence` stands with a verdict of the detector.
+    """`trigger` is one of `AgentTrigger`. `evidence` stands with a verdict of the detector. `restarts` stands with
+    `restarting` after a crash; a second crash before a join is another event, from `restarting` to `restarting`.
 
     `connection_id` is the connection in force; null in a minimal record, which a daemon's report made of an
     agent that never joined.
@@ -77,6 +91,7 @@ class AgentStatusChanged:
     connection_id: str | None = None
     reason: str | None = None
     evidence: Evidence | None = None
+    restarts: Restarts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +134,17 @@ AgentStep = AgentJoined | AgentStatusChanged | AgentLeft
 AgentEvent = AgentJoined | AgentStatusChanged | AgentLeft | AgentStuck | AgentProgressed
 
 
+def tells_restarts(event: AgentStep) -> bool:
+    """True if from this event on its `restarts` counts (null: it has none), and no earlier one: a restart, by its daemon
+    after a crash or by a person; and the end of an agent. A join is no end: the count is of restarts in a row.
+    """
+    match event:
+        case AgentStatusChanged(trigger="restart_initiated" | "cleanup") | AgentLeft():
+            return True
+        case _:
+            return False
+
+
 @dataclass(frozen=True, slots=True)
 class JoinAgent:
     """Sent for an agent that starts (a new `connection_id`) or comes back (the one in force). A fenced
@@ -140,11 +166,13 @@ class LeaveAgent:
 class ReportAgentStatus:
     """What a daemon saw of an agent that it runs: `restarting`, `dead_failed_revive`, `dead` or `offline`; or what
     the agent says of itself: `ready` (with the id of a connection that is not in force: it joins) or `working`.
+    `restarts` goes with `restarting`.
     """
 
     agent_status: AgentStatus
     connection_id: Id | None = None
     reason: Reason | None = None
+    restarts: Restarts | None = None
 
 
 @dataclass(frozen=True, slots=True)

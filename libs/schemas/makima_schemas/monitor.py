@@ -210,7 +210,18 @@ class QuestionAnsweredMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class RestartsMessage:
+    """Restart number `attempts` in a row, of the `of` that the agent's daemon tries before it gives up."""
+
+    attempts: int
+    of: int
+    next_at: datetime  # when its process is started
+
+
+@dataclass(frozen=True, slots=True)
 class AgentStatusChangedMessage:
+    """From `restarting` to `restarting`: it crashed again before it joined."""
+
     type: Literal["AgentStatusChanged"]
     position: int
     timestamp: datetime
@@ -220,6 +231,7 @@ class AgentStatusChangedMessage:
     old_status: AgentStatus
     new_status: AgentStatus
     trigger: str
+    restarts: RestartsMessage | None  # with `restarting` after a crash
 
 
 @dataclass(frozen=True, slots=True)

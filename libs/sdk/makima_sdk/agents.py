@@ -24,6 +24,15 @@ class Beats:
 
 
 @dataclass(frozen=True, slots=True)
+class Restarts:
+    """Restart number `attempts` in a row, of the `of` that its daemon tries before it gives up."""
+
+    attempts: int
+    of: int
+    next_at: datetime | None = None  # when its process is started; null: it is not `restarting`
+
+
+@dataclass(frozen=True, slots=True)
 class AgentRecord:
     """An agent (interfaces.md, Agent): one role of one contract.
 
@@ -44,6 +53,7 @@ class AgentRecord:
     last_heartbeat_at: datetime | None = None
     activity: str | None = None  # what it said that it does
     evidence: Mapping[str, object] | None = None  # of the verdict that gave it its status
+    restarts: Restarts | None = None  # after its newest crash, as its daemon told
     beats: Beats | None = None  # if they were asked for, of a server that knows them
 
     @property

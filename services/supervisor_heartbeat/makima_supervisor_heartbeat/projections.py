@@ -73,7 +73,7 @@ class KnownSenders:
     tables = (
         "senders", "assignments", "held_tasks", "follow_ups", "agent_connections", "saved_state", "restored", "drives",
     )  # fmt: skip
-    fold_number = 4
+    fold_number = 5
     events: frozenset[type] = frozenset(
         (
             *get_args(SupervisorStep),

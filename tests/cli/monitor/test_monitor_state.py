@@ -6,6 +6,7 @@ from itertools import accumulate
 from hypothesis import given
 from hypothesis import strategies as st
 from makima_cli.monitor.model import Link, Pane
+from makima_cli.monitor.rows import agent_label
 from makima_cli.monitor.state import MAX_CONTRACTS, MAX_EVENTS, MAX_UNREAD, MonitorState
 from makima_cli.monitor.wanted import CONTRACTS, parse
 from makima_schemas.agent import AgentStatus
@@ -121,3 +122,15 @@ def test_only_the_named_contracts_are_kept() -> None:
     state = MonitorState(only=frozenset({"c2"}))
     state.put([contract("c1"), contract("c2")])
     assert list(state.contracts) == ["c2"]
+
+
+def test_an_agent_that_is_restarted_shows_which_attempt_it_is() -> None:
+    state, seen = fleet(), list[str]()
+    told = {"attempts": 2, "of": 3, "next_at": "2026-07-01T10:00:04Z"}
+    for place, (status, restarts) in enumerate(
+        (("restarting", told), ("restarting", None), ("restarting", told), ("ready", None)), 100
+    ):
+        change = {"old_status": "ready", "new_status": status, "role": "builder", "restarts": restarts}
+        state.fold(event("AgentStatusChanged", place, **change))
+        seen.append(agent_label(state.agents["c1", "builder"]))
+    assert seen == ["RESTARTING 2/3", "RESTARTING", "RESTARTING 2/3", "READY"]

@@ -105,7 +105,9 @@ async def test_an_agent_that_stops_or_never_beats_is_declared_and_told_and_a_joi
         assert await changes(system, "c0:builder") == [("ready", "join"), died, ("ready", "join"), died]
         assert await changes(system, "c0:tester") == [("ready", "join"), died]
         assert await changes(system, "c0:reviewer") == [("ready", "join")]
-        await system.record("contract-c0", ContractArchived())  # nobody misses its dead, who need not wait for the grace
+        await system.record(
+            "contract-c0", ContractArchived()
+        )  # nobody misses its dead, who need not wait for the grace
 
         async def cleaned_up() -> bool:
             ends = [(await changes(system, f"c0:{role}"))[-1] for role in ("builder", "tester")]

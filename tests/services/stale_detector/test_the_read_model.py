@@ -166,7 +166,9 @@ async def test_agents_are_cleaned_up_that_are_dead_for_the_grace_or_in_a_contrac
         "insert into stale_detector.senders values ($1, false, 1, $2, '', 'x', '{}', $3, 7, now())",
         [
             (f"agent:{contract}:{status}", contract, status)
-            for contract, status in product(("over", "done", "waits", "deleted"), ("dead", "ready", "offline"))
+            for contract, status in product(
+                ("over", "done", "waits", "deleted"), ("dead", "ready", "offline")
+            )
         ],
     )
     queries = Queries(pool)

@@ -13,6 +13,7 @@ from makima_schemas.agent import (
     CleanUpAgent,
     FollowTasks,
     LeaveAgent,
+    Restarts,
 )
 from makima_schemas.evidence import Arrival, Evidence
 from makima_supervisor_heartbeat.domain.agents import triggers as t
@@ -39,8 +40,15 @@ def join(
     return t.Join("c1", "builder", connection_id, daemon_id, at(seconds), holds_tasks, joined_before)
 
 
-def report(status: AgentStatus, connection_id: str | None = None, *, joins: t.Join | None = None) -> t.Report:
-    return t.Report("c1", "builder", status, connection_id, "as seen", joins)
+def report(
+    status: AgentStatus,
+    connection_id: str | None = None,
+    *,
+    joins: t.Join | None = None,
+    attempts: int | None = None,
+) -> t.Report:
+    restarts = None if attempts is None else Restarts(attempts, 3, 0.5)
+    return t.Report("c1", "builder", status, connection_id, "as seen", restarts, joins)
 
 
 def evidence(watermark: float, sequence: int = 0, timeout: float = 90.0) -> Evidence:

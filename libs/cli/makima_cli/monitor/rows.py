@@ -58,6 +58,12 @@ def agent_word(agent: AgentRecord) -> str:
     return _WORDS.get(agent.status_now, agent.status_now.upper())
 
 
+def agent_label(agent: AgentRecord) -> str:
+    """Its word, with the number of the attempt while it is restarted."""
+    told = agent.restarts if agent.status_now is AgentStatus.RESTARTING else None
+    return agent_word(agent) if told is None else f"{agent_word(agent)} {told.attempts}/{told.of}"
+
+
 def since(moment: datetime | None, now: datetime) -> str:
     return "–" if moment is None else age((now - moment).total_seconds())
 
@@ -146,7 +152,7 @@ def agent(state: MonitorState, each: AgentRecord, width: int, now: datetime, *, 
     stuck = f"⧗ stuck {since(each.progress_at, now)}" if each.stuck else ""
     heard = since(state.heard_of(each), now)
     name = f"{each.role} {state.name(each.contract_id)}"
-    label = f"{word} {stuck}" if stuck else word
+    label = f"{word} {stuck}" if stuck else agent_label(each)
     state_width, room = _agent_cells(state, width)
     beats = f" {strip(each.beats)}" if _has_beats(state, width) else ""
     moved = since(each.progress_at or each.since, now)

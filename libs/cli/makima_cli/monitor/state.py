@@ -13,8 +13,8 @@ from typing import Final
 from makima_schemas.agent import AgentStatus
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
-from makima_sdk.agents import AgentRecord
-from makima_sdk.models import Contract, Question
+from makima_sdk.agents import AgentRecord, Restarts
+from makima_sdk.models import Contract, Question, read
 
 from makima_cli.event_summary import summary
 from makima_cli.monitor.model import (
@@ -228,7 +228,7 @@ class MonitorState(Screen):
                 change = {"stale": False}
             case {"type": "AgentStatusChanged", "role": str(role), "new_status": str(status)}:
                 change = {}
-                self._change_agent((contract_id, role), AgentStatus(status), at)
+                self._change_agent((contract_id, role), AgentStatus(status), at, event.get("restarts"))
             case _:
                 change = {}
         if event.get("type") in OWN:
@@ -240,11 +240,15 @@ class MonitorState(Screen):
         else:
             self._changed_at.pop(contract_id, None)
 
-    def _change_agent(self, key: AgentKey, status: AgentStatus, at: datetime) -> None:
+    def _change_agent(self, key: AgentKey, status: AgentStatus, at: datetime, told: object) -> None:
+        """`told`: of its restart, as the event has it."""
         known = self.agents.get(key)
         if known is not None or len(self.agents) < MAX_SHOWN_AGENTS:
             made = known or AgentRecord(*key)
-            self.agents[key] = replace(made, agent_status=status, since=at, stuck=False)
+            restarts = made.restarts
+            if status is AgentStatus.RESTARTING:
+                restarts = None if told is None else read(Restarts, told)
+            self.agents[key] = replace(made, agent_status=status, since=at, stuck=False, restarts=restarts)
 
     def _note_heartbeat(self, key: AgentKey, at: datetime) -> None:
         contract_id = key[0]

@@ -119,7 +119,9 @@ def _about_agent(state: MonitorState, width: int, now: datetime) -> list[Line]:
         return []
     who = f"{role} of {state.name(contract_id)}"
     lines = [between(who, f"{each.daemon_id or '–'}   connection {(each.connection_id or '–')[:8]}", width)]
-    texts = [f"{rows.agent_word(each)} since {each.since:%H:%M:%S}" if each.since else rows.agent_word(each)]
+    texts = [
+        f"{rows.agent_label(each)} since {each.since:%H:%M:%S}" if each.since else rows.agent_label(each)
+    ]
     evidence = each.evidence or {}
     if each.status_now in (AgentStatus.DEAD, AgentStatus.DEAD_FAILED_REVIVE) and evidence:
         texts = [

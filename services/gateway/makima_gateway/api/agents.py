@@ -10,12 +10,20 @@ from makima_schemas.agent import BEATING, PRESENT, AgentStatus
 from makima_schemas.identity import agent_id
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
-from makima_gateway.api.schemas.agents import Agent, AgentBeat, AgentTask, Answer, BeatStrip, Team
+from makima_gateway.api.schemas.agents import (
+    Agent,
+    AgentBeat,
+    AgentRestarts,
+    AgentTask,
+    Answer,
+    BeatStrip,
+    Team,
+)
 from makima_gateway.read_model.agent_queries import is_fenced
 from makima_gateway.read_model.contract_rows import heard_by_evidence, moment
 from makima_gateway.read_model.history import AgentChange
 from makima_gateway.read_model.latest_heartbeats import LatestHeartbeat, LatestHeartbeats
-from makima_gateway.read_model.rows import AgentRow
+from makima_gateway.read_model.rows import AgentRow, RestartCount
 
 DEAD = frozenset({AgentStatus.DEAD, AgentStatus.DEAD_FAILED_REVIVE})
 
@@ -71,8 +79,17 @@ def agent(
         progress=cast("int | None", heartbeat.get("progress")),
         child=cast("dict[str, object] | None", heartbeat.get("child")),
         task=task,
+        restarts=_restarts(row),
         beats=beats,
     )
+
+
+def _restarts(row: AgentRow) -> AgentRestarts | None:
+    if row.restarts is None:
+        return None
+    told = cast("RestartCount", orjson.loads(row.restarts))
+    starts = moment(told["next_at"]) if row.agent_status is AgentStatus.RESTARTING else None
+    return AgentRestarts(told["attempts"], told["of"], starts)
 
 
 def life_step(change: AgentChange) -> dict[str, object]:

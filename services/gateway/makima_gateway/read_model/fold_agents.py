@@ -4,6 +4,7 @@ A supervisor has no events of an agent: what it is as an agent follows from its 
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, cast
 
 import orjson
@@ -17,6 +18,8 @@ from makima_schemas.agent import (
     AgentStatusChanged,
     AgentStep,
     AgentStuck,
+    Restarts,
+    tells_restarts,
 )
 from makima_schemas.codec import encode
 from makima_schemas.connections import fence
@@ -30,12 +33,14 @@ from makima_schemas.contract.model import TERMINAL_STATUSES, ContractStatus
 from makima_schemas.envelope import Recorded
 from makima_schemas.supervisor import SupervisorState, SupervisorStuck
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE, agent_status
+from makima_schemas.times import rfc3339
 
 from makima_gateway.read_model.rows import (
     AgentKey,
     AgentRow,
     ContractRow,
     Json,
+    RestartCount,
     Rows,
     StuckProof,
     SupervisorRow,
@@ -83,7 +88,19 @@ def apply(rows: Rows, contract: ContractRow | None, recorded: Recorded, event: A
         connect(row, event.connection_id, event.daemon_id)
         row.joined_at, row.since = event.joined_at or recorded.recorded_at, recorded.recorded_at
         row.stuck, row.stuck_proof, row.progress_at = False, None, None
+    if tells_restarts(event):
+        count = restart_count(recorded, event)
+        row.restarts = None if count is None else orjson.dumps(count).decode()
     _move(row, contract, recorded, change)
+
+
+def restart_count(recorded: Recorded, event: AgentStep) -> RestartCount | None:
+    """What the event tells of a restart after a crash. Its time is by our clock, not by the daemon's."""
+    told: Restarts | None = getattr(event, "restarts", None)
+    if told is None:
+        return None
+    starts = recorded.recorded_at + timedelta(seconds=told.delay_seconds)
+    return RestartCount(attempts=told.attempts, of=told.of, next_at=rfc3339(starts))
 
 
 def supervisor_task_created(rows: Rows, contract: ContractRow, recorded: Recorded) -> None:
@@ -105,7 +122,9 @@ def derive_supervisor(rows: Rows, contract: ContractRow, recorded: Recorded) -> 
         contract_ended=contract.status in TERMINAL_STATUSES,
     )
     if status != row.agent_status:
-        _move(row, contract, recorded, Step(row.agent_status, status, recorded.type, None, supervisor.evidence))
+        _move(
+            row, contract, recorded, Step(row.agent_status, status, recorded.type, None, supervisor.evidence)
+        )
     row.progress_at = supervisor.progress_at
     row.stuck_proof = supervisor.stuck_proof if status is AgentStatus.WORKING else None
     row.stuck = row.stuck_proof is not None
@@ -172,6 +191,7 @@ def _known(rows: Rows, contract: ContractRow, role: str, recorded: Recorded) -> 
             progress_at=None,
             fenced="[]",
             stuck_proof=None,
+            restarts=None,
         )
     return rows.agents[key]
 

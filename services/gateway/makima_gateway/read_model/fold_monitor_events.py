@@ -20,7 +20,7 @@ from makima_schemas.silence import StaleCleared, StaleDetected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
 from makima_schemas.times import rfc3339
 
-from makima_gateway.read_model.fold_agents import step
+from makima_gateway.read_model.fold_agents import restart_count, step
 from makima_gateway.read_model.rows import MonitorRow
 
 # Event types that may have a message of their own, beside StatusChanged. This look-up skips the others.
@@ -108,7 +108,8 @@ def _message(recorded: Recorded, event: Event) -> tuple[str, dict[str, object]] 
         case AgentJoined() | AgentStatusChanged() | AgentLeft():
             change = step(event)
             members = {"old_status": change.old, "new_status": change.new, "trigger": change.trigger}
-            return "AgentStatusChanged", {"role": event.role, **members}
+            restarts = restart_count(recorded, event)
+            return "AgentStatusChanged", {"role": event.role, **members, "restarts": restarts}
         case _:
             return None
 

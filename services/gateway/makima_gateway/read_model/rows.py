@@ -145,6 +145,14 @@ class SupervisorRow:
     stuck_proof: Json | None  # a `StuckProof`; null: it is not stuck
 
 
+class RestartCount(TypedDict):
+    """An agent's newest restart after a crash: number `attempts` in a row, of `of`."""
+
+    attempts: int
+    of: int
+    next_at: str  # when its process is started; RFC 3339
+
+
 @dataclass(slots=True)
 class AgentRow:
     """An agent: one role of one contract. That of the role `supervisor` is derived from the supervisor's row."""
@@ -170,6 +178,7 @@ class AgentRow:
     progress_at: datetime | None  # as the newest event about its progress says
     fenced: Json  # ids of the connections that were replaced, the newest ones
     stuck_proof: Json | None  # a `StuckProof`; null: it is not stuck
+    restarts: Json | None  # a `RestartCount`; null: its daemon told of none
 
 
 @dataclass(slots=True)

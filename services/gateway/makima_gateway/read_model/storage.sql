@@ -97,13 +97,13 @@ on conflict (tenant, task_id) do update set
 insert into agents select * from unnest(
   $1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[],
   $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::json[], $16::boolean[], $17::boolean[], $18::timestamptz[],
-  $19::json[], $20::json[]
+  $19::json[], $20::json[], $21::json[]
 )
 on conflict (tenant, contract_id, role) do update set
   agent_status = excluded.agent_status, connection_id = excluded.connection_id, daemon_id = excluded.daemon_id, since = excluded.since,
   joined_at = excluded.joined_at, version = excluded.version, position = excluded.position, event = excluded.event,
   trigger = excluded.trigger, reason = excluded.reason, evidence = excluded.evidence, hidden = excluded.hidden, stuck = excluded.stuck,
-  progress_at = excluded.progress_at, fenced = excluded.fenced, stuck_proof = excluded.stuck_proof;
+  progress_at = excluded.progress_at, fenced = excluded.fenced, stuck_proof = excluded.stuck_proof, restarts = excluded.restarts;
 
 -- name: store_daemons
 -- Each daemon of a batch once.

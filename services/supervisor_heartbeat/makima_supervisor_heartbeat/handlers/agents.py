@@ -115,7 +115,13 @@ class Agents:
             return problem(refused)
         contract_id, _, role = request.target.partition(":")
         requested = Report(
-            contract_id, role, command.agent_status, command.connection_id, command.reason, join
+            contract_id,
+            role,
+            command.agent_status,
+            command.connection_id,
+            command.reason,
+            command.restarts,
+            join,
         )
         return await self._decisions.handle(request, requested)
 

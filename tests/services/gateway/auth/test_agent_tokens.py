@@ -20,7 +20,7 @@ from tests.services.gateway.tokens import agent_client, client_as, run_by
 NOW = datetime.now(UTC)
 ROW = AgentRow(
     "default", "c1", "builder", "ada", AgentStatus.READY, "x1", None, NOW, NOW, 1, 1, "AgentJoined", "", None, None,
-    hidden=False, stuck=False, progress_at=None, fenced=Json("[]"), stuck_proof=None,
+    hidden=False, stuck=False, progress_at=None, fenced=Json("[]"), stuck_proof=None, restarts=None,
 )  # fmt: skip
 
 

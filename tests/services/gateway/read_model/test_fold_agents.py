@@ -1,5 +1,6 @@
 """What the read model folds of agents, and what follows for a contract's supervisor."""
 
+from datetime import timedelta
 from typing import cast
 
 import orjson
@@ -14,6 +15,7 @@ from makima_schemas.agent import (
     AgentStatus,
     AgentStatusChanged,
     AgentStuck,
+    Restarts,
 )
 from makima_schemas.codec import Event
 from makima_schemas.contract.events import (
@@ -33,10 +35,11 @@ from makima_schemas.supervisor import (
     SupervisorStateChanged,
     SupervisorStuck,
 )
+from makima_schemas.times import rfc3339
 
 from tests.services.contract.contract_states import opened
 from tests.services.gateway.read_model.folded import folded, said
-from tests.services.gateway.read_model.random_logs import EVIDENCE, recorded
+from tests.services.gateway.read_model.random_logs import BEGIN, EVIDENCE, recorded
 
 A = AgentStatus
 JOINED = AgentJoined("c1", "builder", "k1", "d1")
@@ -76,7 +79,7 @@ def test_each_event_of_an_agent_is_a_change_of_its_status() -> None:
     ]
     assert {(each["contract_id"], each["role"]) for each in told} == {("c1", "builder")}
     assert set(told[0]) == {
-        "type", "position", "timestamp", "contract_id", "name", "role", "old_status", "new_status", "trigger",
+        "type", "position", "timestamp", "contract_id", "name", "role", "old_status", "new_status", "trigger", "restarts",
     }  # fmt: skip
 
 
@@ -177,6 +180,35 @@ def test_a_verdict_on_a_replaced_supervisor_does_not_make_the_contracts_agent_de
         fold(rows, recorded(event, position, stream=f"supervisor-{task}"), event)
     row = agent(rows, "supervisor")
     assert (row.agent_status, row.connection_id, orjson.loads(row.fenced)) == (A.WORKING, "s2", ["s1"])
+
+
+def crashed(attempts: int, old: A = A.READY) -> AgentStatusChanged:
+    return changed(old, A.RESTARTING, "restart_initiated", restarts=Restarts(attempts, 3, 4.0))
+
+
+CRASHES: dict[str, tuple[tuple[Event, ...], int | None]] = {
+    "once": ((crashed(1),), 1),
+    "again before it joined": ((crashed(1), crashed(2, A.RESTARTING)), 2),
+    "and is back": ((crashed(1), AgentJoined("c1", "builder", "k2", "d1", A.RESTARTING)), 1),
+    "and is given up": ((crashed(3), changed(A.RESTARTING, A.DEAD_FAILED_REVIVE, "restart_exhausted")), 3),
+    "and left": ((crashed(1), AgentLeft("c1", "builder", "k1")), None),
+    "and a person restarts it": ((crashed(1), changed(A.RESTARTING, A.RESTARTING, "restart_initiated")), None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("story", "attempts"), CRASHES.values(), ids=CRASHES)
+def test_it_is_told_how_often_an_agent_that_crashed_is_restarted(
+    story: tuple[Event, ...], attempts: int | None
+) -> None:
+    rows = life(JOINED, *story)
+    told = agent(rows).restarts
+    assert (None if told is None else orjson.loads(told)["attempts"]) == attempts
+    first = said(rows)[2]["restarts"]
+    assert first == {
+        "attempts": getattr(getattr(story[0], "restarts", None), "attempts", 0),
+        "of": 3,
+        "next_at": rfc3339(BEGIN + timedelta(seconds=3 + 4)),  # by our clock: of the event, and the delay
+    }
 
 
 COMPLETED = ContractCompleted("request")

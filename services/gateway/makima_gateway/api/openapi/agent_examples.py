@@ -12,6 +12,7 @@ from makima_gateway.api.schemas.agents import (
     AgentBeats,
     AgentPage,
     AgentRestartAsked,
+    AgentRestarts,
     Agents,
     AgentTask,
     BeatStrip,
@@ -45,6 +46,7 @@ AGENT: Final = Agent(
     progress=40,
     child=None,
     task=AgentTask("6f1d1f0a-2a34-5f6e-8a6f-3f6f0f6b9c20", "write the form"),
+    restarts=AgentRestarts(1, 3, None),
     beats=BeatStrip(_NOW, 30.0, "111l110|111"),
 )
 _BEAT: Final = {
@@ -113,5 +115,9 @@ EXAMPLES: Final[Mapping[str, object]] = {
     },
     "AgentLeave": {"connection_id": _CONNECTION_ID},
     "AgentRestart": {"reason": "it hangs"},
-    "AgentStatusReport": {"agent_status": "restarting", "reason": "exit code 1"},
+    "AgentStatusReport": {
+        "agent_status": "restarting",
+        "reason": "exit code 1",
+        "restarts": {"attempts": 2, "of": 3, "delay_seconds": 4.0},
+    },
 }

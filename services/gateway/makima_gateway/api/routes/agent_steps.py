@@ -102,12 +102,14 @@ async def leave_agent(
 async def report_agent_status(
     contract_id: ContractId, role: AgentRole, body: AgentStatusReport, write: Writing
 ) -> Response:
-    """The status in force again changes nothing. Of an agent that never joined, only `dead`, `dead_failed_revive` and
+    """The status in force again changes nothing, but for `restarting` with another number of `restarts`: it crashed
+    again. Of an agent that never joined, only `dead`, `dead_failed_revive` and
     `restarting` can be reported.
     """
     await _joinable(write, contract_id, role)
     connection_id = connection_of(write.principal, body.connection_id)
-    command = ReportAgentStatus(body.reported, connection_id, body.reason)
+    restarts = None if body.restarts is None else body.restarts.told
+    command = ReportAgentStatus(body.reported, connection_id, body.reason, restarts)
     return _answer(write, role, "ok", await _send(write, contract_id, role, command))
 
 

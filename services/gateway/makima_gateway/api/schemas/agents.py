@@ -5,7 +5,14 @@ from datetime import datetime
 from typing import Annotated, Final, Literal, Self, cast, get_args
 
 from makima_schemas import heartbeat
-from makima_schemas.agent import AgentStatus, Id, Reason
+from makima_schemas.agent import (
+    MAX_RESTART_DELAY_SECONDS,
+    MAX_RESTARTS,
+    AgentStatus,
+    Id,
+    Reason,
+    Restarts,
+)
 from msgspec import Meta
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
 
@@ -20,6 +27,15 @@ Answer = Literal["ok", "rejoin_required", "superseded"]
 class AgentTask:
     id: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRestarts:
+    """Restart number `attempts` in a row, of the `of` that its daemon tries before it gives up."""
+
+    attempts: int
+    of: int
+    next_at: datetime | None  # when its process is started; null: it is not `restarting`
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +78,7 @@ class Agent:
     progress: int | None  # percent
     child: dict[str, object] | None  # the process that it waits for
     task: AgentTask | None  # that its connection has claimed or works on; null: none
+    restarts: AgentRestarts | None  # after its newest crash; null: its daemon told of none
     beats: BeatStrip | None = None  # null: not asked for (`beats=60`), or the recorder did not answer
 
 
@@ -256,19 +273,35 @@ class AgentRestart(Body):
     reason: _Reason | None = None
 
 
+class RestartsTold(Body):
+    """This is restart number `attempts` in a row, of `of`; the process is started after `delay_seconds`."""
+
+    attempts: Annotated[int, Strict(), Field(ge=1, le=MAX_RESTARTS)]
+    of: Annotated[int, Strict(), Field(ge=1, le=MAX_RESTARTS)]
+    delay_seconds: Annotated[float, Field(ge=0, le=MAX_RESTART_DELAY_SECONDS)] = 0.0
+
+    @property
+    def told(self) -> Restarts:
+        return Restarts(self.attempts, self.of, self.delay_seconds)
+
+
 class AgentStatusReport(Body):
     """What a daemon saw of an agent, or what the agent says of itself; `connection_id` null: the daemon speaks.
 
-    `status` is the older form of `agent_status`: `active` is `working`, `waiting` is `ready`.
+    `status` is the older form of `agent_status`: `active` is `working`, `waiting` is `ready`. `restarts` goes with
+    `restarting`, after a crash.
     """
 
     agent_status: AgentStatus | None = None
     status: OldStatus | None = None
     connection_id: Id | None = None
     reason: _Reason | None = None
+    restarts: RestartsTold | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
+        if self.restarts is not None and self.agent_status is not AgentStatus.RESTARTING:
+            raise ValueError("restarts go with agent_status restarting, and with no other")
         if (self.agent_status is None) == (self.status is None):
             raise ValueError("give agent_status, or status, and not both")
         return self

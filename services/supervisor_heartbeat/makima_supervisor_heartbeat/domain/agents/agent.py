@@ -15,6 +15,8 @@ from makima_schemas.agent import (
     CleanUpAgent,
     FollowTasks,
     LeaveAgent,
+    Restarts,
+    tells_restarts,
 )
 from makima_schemas.connections import fence
 from makima_schemas.evidence import Evidence
@@ -48,6 +50,9 @@ class Agent:
     version: int = 0  # of its stream
     since_version: int = 0  # of its stream, when it came into its status
     evidence: Evidence | None = None  # of the verdict in force
+    restarts: Restarts | None = (
+        None  # that its daemon told last; None: none since it left or a person restarted it
+    )
     stuck: datetime | None = (
         None  # its last progress, if it is at work without any since; None: it is not stuck
     )
@@ -107,6 +112,7 @@ class AgentDecider:
             since_version=state.since_version if status is state.status else version,
             trigger="",
             evidence=None,
+            restarts=getattr(event, "restarts", None) if tells_restarts(event) else state.restarts,
             stuck=state.stuck if status is AgentStatus.WORKING else None,
         )
         match event:
@@ -161,14 +167,25 @@ def _report(report: t.Report, agent: Agent) -> list[AgentEvent]:
     if report.agent_status is AgentStatus.READY and report.join is not None and joins:
         return _join(report.join, agent)
     _check_connection(report.connection_id, agent)
-    if report.agent_status is agent.status:
+    if report.agent_status is agent.status and not _is_another_attempt(report, agent):
         return []
     if LIFECYCLE.allowed(agent.status, requested) is None:
         raise transition_refusal(agent.status or AgentStatus.OFFLINE, requested)
     if requested is LeaveAgent:
         return [_left(agent)]
     known = replace(agent, contract_id=report.contract_id, role=report.role)
-    return [_changed(requested, report.agent_status, known, reason=report.reason)]
+    changed = _changed(requested, report.agent_status, known, reason=report.reason)
+    return [replace(changed, restarts=report.restarts if requested is t.ReportRestarting else None)]
+
+
+def _is_another_attempt(report: t.Report, agent: Agent) -> bool:
+    """True if it crashed again before it joined."""
+    told, known = report.restarts, agent.restarts
+    return (
+        agent.status is AgentStatus.RESTARTING
+        and told is not None
+        and (known is None or told.attempts != known.attempts)
+    )
 
 
 def _leave(leave: LeaveAgent, connection_id: str | None, agent: Agent) -> list[AgentEvent]:

@@ -35,7 +35,8 @@ LIFECYCLE: Final = Lifecycle[AgentStatus](
     Row((None,),                t.ReportDead,                       AgentStatusChanged, _to(DEAD)),
     Row((READY, WORKING, RESTARTING, DEAD, DEAD_FAILED_REVIVE), LeaveAgent, AgentLeft,  OFFLINE),
     Row((READY, WORKING, OFFLINE, DEAD, DEAD_FAILED_REVIVE), (t.OrderAgentRestart, t.ReportRestarting), AgentStatusChanged, _to(RESTARTING)),
-    Row((None,),                t.ReportRestarting,                 AgentStatusChanged, _to(RESTARTING)),
+    # After a crash before it joined: another attempt. Its deadline is that of the first one.
+    Row((None, RESTARTING),     t.ReportRestarting,                 AgentStatusChanged, _to(RESTARTING)),
     Row((None, RESTARTING),     t.ReportExhausted,                  AgentStatusChanged, _to(DEAD_FAILED_REVIVE)),
     Row((DEAD, DEAD_FAILED_REVIVE), CleanUpAgent,                   AgentStatusChanged, _to(OFFLINE)),
 )  # fmt: skip

@@ -11,6 +11,7 @@ from makima_schemas.agent import (
     LeaveAgent,
     ReportAgentStatus,
     RestartAgent,
+    Restarts,
 )
 from makima_schemas.evidence import Arrival, Evidence
 
@@ -39,6 +40,7 @@ class Report:
     agent_status: AgentStatus
     connection_id: str | None
     reason: str | None
+    restarts: Restarts | None = None
     join: Join | None = None  # what `ready` stands for, if the connection is not in force
 
 
@@ -137,8 +139,8 @@ def idempotency_content(command: Command) -> object:
     match command:
         case Join(connection_id=connection_id, daemon_id=daemon_id):
             return JoinAgent(connection_id, daemon_id)
-        case Report(agent_status=status, connection_id=connection_id, reason=reason):
-            return ReportAgentStatus(status, connection_id, reason)
+        case Report(agent_status=status, connection_id=connection_id, reason=reason, restarts=restarts):
+            return ReportAgentStatus(status, connection_id, reason, restarts)
         case OrderAgentRestart(reason):
             return RestartAgent(reason)
         case JudgeAgentSilence(connection_id):
