@@ -116,6 +116,7 @@ class DeadLetter:
     truncated: bool
     sequence: int | None = None
     sender: str | None = None
+    deliveries: int | None = None  # to its consumer, before it gave up; None: not known
     retry_until: datetime | None = None  # until when it may be sent again; None: that would not help
 
 

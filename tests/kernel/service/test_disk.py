@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from makima_kernel.service.disk import Disk, free_ratio
+from makima_kernel.service.disk import Disk, free_bytes, free_ratio
 from prometheus_client import generate_latest
 
 
@@ -36,3 +36,8 @@ def test_a_folder_that_went_away_is_a_reason_and_leaves_the_other_metrics_alone(
     disk.observe()
     assert disk.ready() == f"{gone} cannot be checked: No such file or directory"
     assert exposed(gone) != exposed(gone)  # not a number
+
+
+def test_what_is_free_is_known_in_bytes_where_the_folder_is(tmp_path: Path) -> None:
+    assert (free_bytes(tmp_path) or 0) > 0
+    assert free_bytes(tmp_path / "gone") is None

@@ -24,7 +24,8 @@ def letter(data: bytes, subject: str = "makima.dead.MAKIMA_HEARTBEATS.supervisor
 
 def test_a_heartbeat_names_its_sender_and_its_place() -> None:
     origin = {"subject": "makima.shards.3.supervisor.d1.t1", "sequence": 12, "stream_epoch": "e"}
-    found = letter(orjson.dumps({"reason": "no JSON", "origin": origin, "payload": "{", "truncated": False}))
+    said = {"reason": "no JSON", "origin": origin, "deliveries": 2, "payload": "{", "truncated": False}
+    found = letter(orjson.dumps(said))
     assert found == DeadLetter(
         number=7,
         subject="makima.shards.3.supervisor.d1.t1",
@@ -34,6 +35,7 @@ def test_a_heartbeat_names_its_sender_and_its_place() -> None:
         reason="no JSON",
         sender="supervisor:t1",
         at=AT,
+        deliveries=2,
         excerpt="{",
         truncated=False,
         retry_until=None,
@@ -71,9 +73,15 @@ def test_bytes_that_are_no_text_are_told_as_escapes() -> None:
 
 
 def test_a_letter_of_anybody_else_is_shown_as_it_is() -> None:
-    for data in (b"", b"no json", b"[]", b"\xff", b'{"reason":5,"origin":"x","payload":{},"truncated":"no"}'):
+    for data in (
+        b"",
+        b"no json",
+        b"[]",
+        b"\xff",
+        b'{"reason":5,"origin":"x","payload":{},"truncated":"no","deliveries":true}',
+    ):
         found = letter(data)
-        assert (found.sequence, found.sender) == (None, None)
+        assert (found.sequence, found.sender, found.deliveries) == (None, None, None)
     assert letter(b"no json").excerpt == "no json"
 
 

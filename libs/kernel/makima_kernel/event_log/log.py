@@ -30,6 +30,14 @@ class Log:
         """The events of a stream with a version above `after`, in order; all of them if `limit` is None."""
         return _recorded(await self._pool.fetch(SQL["stream"], tenant, stream, after, limit))
 
+    async def stream_backwards(
+        self, tenant: str, stream: str, before: int, after: int, limit: int
+    ) -> list[Recorded]:
+        """At most `limit` events of a stream with a version below `before` and above `after`, newest first."""
+        return _recorded(
+            await self._pool.fetch(SQL["stream_backwards"], tenant, stream, after, before, limit)
+        )
+
     async def pages(
         self, tenant: str, stream: str, after: int = 0, size: int = PAGE_EVENTS
     ) -> AsyncGenerator[list[Recorded]]:

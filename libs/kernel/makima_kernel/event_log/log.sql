@@ -6,6 +6,14 @@ where tenant = $1 and stream = $2 and version > $3
 order by version
 limit $4
 
+-- name: stream_backwards
+-- The events of one stream with a version above $3 and below $4, newest first.
+select position, tenant, stream, version, event_id, command_id, type, schema, convert_to(data::text, 'UTF8'), meta, recorded_at
+from event_log.events
+where tenant = $1 and stream = $2 and version > $3 and version < $4
+order by version desc
+limit $5
+
 -- name: newest
 -- The newest events of one stream that are of the types $3 and in which member $4 is not null, newest first.
 select position, tenant, stream, version, event_id, command_id, type, schema, convert_to(data::text, 'UTF8'), meta, recorded_at

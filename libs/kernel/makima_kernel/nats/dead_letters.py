@@ -28,11 +28,13 @@ async def dead_letter(
     origin: Mapping[str, str | int],
     payload: bytes,
     message_id: str | None = None,
+    deliveries: int = 1,
 ) -> None:
-    """Publishes `{reason, origin, payload | payload_base64, truncated}`;
+    """Publishes `{reason, origin, deliveries, payload | payload_base64, truncated}`;
     returns when the broker has stored it.
 
     `stream` and `consumer` name where the message came from, `origin` its place there (e.g. its position).
+    `deliveries`: how often the consumer got it before it gave up; once, where what cannot be read is never tried again.
     `message_id` makes the broker drop a repeat within two minutes. Raises nats-py's errors if the broker does
     not answer.
     """
@@ -40,6 +42,7 @@ async def dead_letter(
     body: dict[str, object] = {
         "reason": reason[:MAX_REASON_CHARACTERS],
         "origin": dict(origin),
+        "deliveries": deliveries,
         "truncated": len(kept) < len(payload),
     }
     try:

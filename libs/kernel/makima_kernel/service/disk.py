@@ -21,6 +21,14 @@ def free_ratio(folder: Path) -> float:
     return usage.free / usage.total
 
 
+def free_bytes(folder: Path) -> int | None:
+    """How much is free there, for the same users; None: it cannot be told."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
+
+
 class Disk:
     """The disk of `folder`, measured at each call. `ratio` measures the free share of a folder's disk."""
 

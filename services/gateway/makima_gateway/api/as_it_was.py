@@ -7,7 +7,9 @@ from typing import TypeVar
 from makima_schemas.contract.model import TERMINAL_STATUSES, TaskStatus
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
-from makima_gateway.api.reads import ReadContext
+from makima_gateway.api.reads import MAX_AGENTS, ReadContext
+from makima_gateway.diagnosis.contract_facts import ContractFacts
+from makima_gateway.diagnosis.past_facts import Past, past_facts
 from makima_gateway.http.problems import invalid, unknown_contract
 from makima_gateway.read_model.history import AsItWas, Until, agents_as_they_were, as_it_was
 from makima_gateway.read_model.queries import Found
@@ -75,6 +77,26 @@ async def team_as_it_was(
     )
     ended = contract.status in TERMINAL_STATUSES
     return rows, frozenset() if ended else roles_wanted(then.tasks.values())
+
+
+async def facts_as_they_were(read: ReadContext, contract_id: str, at: str) -> ContractFacts:
+    """What the diagnosis judges, as of then. Raises as `contract_as_it_was`."""
+    contract, then = await contract_as_it_was(read, contract_id, at)
+    tenant, gateway = read.principal.tenant, read.gateway
+    version = at.isdecimal()
+    past = Past(
+        Until(position=then.position) if version else Until(at=_time(at)),
+        contract.updated_at if version else _time(at),
+        await gateway.agents.roles(tenant, contract_id, MAX_AGENTS),
+        await gateway.agents.supervisors_of(tenant, contract_id, MAX_AGENTS),
+    )
+    settings = gateway.settings.contracts
+    found = await past_facts(
+        gateway.log, tenant, contract_id, past, auto_advance=gateway.advances, settings=settings
+    )
+    if found is None:
+        raise unknown_contract(contract_id)
+    return found
 
 
 def roles_wanted(tasks: Iterable[TaskRow]) -> frozenset[str]:

@@ -69,6 +69,11 @@ class Gateway:
         """Whether clients see the new statuses of contracts; else they see those of old in their place."""
         return self.settings.feature_flags.enhanced_contract_status
 
+    @property
+    def advances(self) -> bool:
+        """Whether contracts may advance by themselves."""
+        return self.settings.contracts.auto_advance_phases and self.settings.feature_flags.auto_complete
+
 
 async def gateway(connection: HTTPConnection) -> Gateway:
     """The parts. A coroutine: FastAPI runs any other dependency in a worker thread, for each request."""

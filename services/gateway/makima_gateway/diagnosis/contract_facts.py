@@ -75,7 +75,8 @@ class ContractFacts:
     pending_timeout: timedelta = timedelta.max  # after which somebody should have come for a pending task
     maintenance: Sequence[Window] = ()
     serving: int = 0  # daemons that are connected and serve the owner
-    able: int = 0  # of these, with room for another agent, as far as their newest heartbeats tell
+    # Of these, with room for another agent, as far as their newest heartbeats tell; None: that was not looked at.
+    able: int | None = 0
 
     @property
     def at_work(self) -> bool:

@@ -119,7 +119,7 @@ def no_daemon(found: ContractFacts) -> Iterator[Finding]:
     never = supervisor is None and found.contract.daemon_id is None
     lost = supervisor is not None and supervisor.state == SupervisorState.INTERRUPTED
     lost = lost and daemon is not None and not daemon.connected
-    if not found.at_work or found.able or not (never or lost):
+    if not found.at_work or found.able != 0 or not (never or lost):
         return
     if found.serving:
         text = f"no daemon can start its supervisor: of {found.serving} connected ones that serve {owner} none has room"

@@ -25,6 +25,7 @@ List = Literal[
     "messages",
     "daemons",
     "events",
+    "events, newest first",
     "tokens",
     "agents",
     "dead-letters",

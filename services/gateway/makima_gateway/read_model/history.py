@@ -1,7 +1,7 @@
 """Reads a contract as of a version or a time, by the fold of the read model over the contract's stream."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -25,6 +25,8 @@ from makima_gateway.read_model.rows import (
     TaskRow,
 )
 
+MAX_POSITION: Final = 2**63 - 1  # the largest log position (bigint)
+MERGED_EVENTS: Final = 1000  # of several streams, whose places are looked up at once
 PAGE_EVENTS: Final = 64  # read from the log at once; an event may have 256 KiB
 
 
@@ -96,6 +98,28 @@ class Until:
         if self.position is not None:
             return recorded.position <= self.position
         return self.at is None or recorded.recorded_at <= self.at
+
+
+async def folded_until(
+    log: Log, tenant: str, streams: Sequence[str], until: Until, *, newest_of: Collection[str] = ()
+) -> tuple[Rows, dict[str, Recorded]]:
+    """The rows that the events of these streams make, in the order of the log; and of the streams `newest_of` the
+    newest event of each type.
+    """
+    rows, newest, after = Rows(), dict[str, Recorded](), 0
+    while positions := await log.positions_of(
+        tenant, streams, after, MAX_POSITION, MERGED_EVENTS, newest_first=False
+    ):
+        for start in range(0, len(positions), PAGE_EVENTS):
+            for recorded in await log.at(positions[start : start + PAGE_EVENTS]):
+                if not until.includes(recorded):
+                    return rows, newest
+                fold(rows, recorded, decode(recorded.type, recorded.schema, recorded.data))
+                if recorded.stream in newest_of:
+                    newest[recorded.type] = recorded
+            rows.monitor_events.clear()
+        after = positions[-1]
+    return rows, newest
 
 
 def agent_streams(contract_id: str, roles: Sequence[str], supervisors: Sequence[str]) -> list[str]:

@@ -19,7 +19,7 @@ READ_AT_ONCE: Final = 64  # events; one may have 256 KiB
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of the timeline, between two positions of the log, both exclusive."""
+    """A part of the timeline between two positions of the log, or of a stream between two versions, both exclusive."""
 
     after: int
     before: int
@@ -44,6 +44,27 @@ def timeline_streams(
         "silence": silent,
     }
     return [stream for category in CATEGORIES if category in categories for stream in found[category]]
+
+
+async def stream_page(
+    log: Log, tenant: str, stream: str, span: Span, limit: int
+) -> tuple[list[Recorded], bool]:
+    """As `timeline`, of one stream; the span is between two of its versions."""
+    after, before = span.after, span.before
+    found, size = list[Recorded](), 0
+    while len(found) < limit and size <= PAGE_BYTES:
+        wanted = min(READ_AT_ONCE, limit - len(found))
+        if span.newest_first:
+            some = await log.stream_backwards(tenant, stream, before, after, wanted)
+            before = some[-1].version if some else before
+        else:
+            some = [each for each in await log.stream(tenant, stream, after, wanted) if each.version < before]
+            after = some[-1].version if some else after
+        found += some
+        size += sum(len(event.data) for event in some)
+        if len(some) < wanted:
+            return found, False
+    return found, len(found) < limit and before > after + 1
 
 
 async def timeline(

@@ -36,6 +36,7 @@ class DeadLetter:
     reason: str
     sender: str | None  # `<kind>:<id>`; null: none could be told
     at: datetime
+    deliveries: int | None  # to the consumer, before it gave up; null: an older version wrote the letter
     excerpt: str
     truncated: bool
     retry_until: datetime | None  # until when it may be sent again; null: that would not help
@@ -97,10 +98,11 @@ def read(number: int, message: RawStreamMsg, timeouts: Timeouts) -> DeadLetter |
         printable(str(subject or message.subject or ""), MAX_TEXT),
         printable(stream, MAX_TEXT),
         printable(consumer, MAX_TEXT),
-        sequence if isinstance(sequence, int) and not isinstance(sequence, bool) else None,
+        _whole(sequence),
         printable(str(body.get("reason") or "unknown"), MAX_TEXT),
         _sender(origin),
         message.time,
+        _whole(body.get("deliveries")),
         excerpt,
         cut or body.get("truncated") is True,
         _retry_until(stream, consumer, message, timeouts),
@@ -113,6 +115,10 @@ def _retry_until(stream: str, consumer: str, message: RawStreamMsg, timeouts: Ti
         return resending(stream, consumer, message.data or b"", message.time, timeouts).until
     except NotRetryableError:
         return None
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def printable(text: str, most: int) -> str:

@@ -213,10 +213,13 @@ async def agent_became(
 
 
 async def health(
-    http: httpx.AsyncClient, contract: str, position: int = 0
+    http: httpx.AsyncClient, contract: str, position: int = 0, *, at: str | None = None
 ) -> tuple[str, dict[str, dict[str, object]]]:
     """The verdict, and the reasons by their code."""
-    answer = await http.get(f"/contracts/{contract}/health", headers={"Makima-Min-Position": str(position)})
+    headers = {"Makima-Min-Position": str(position)}
+    answer = await http.get(
+        f"/contracts/{contract}/health", params={} if at is None else {"at": at}, headers=headers
+    )
     assert answer.status_code == 200, answer.text
     reasons = cast("list[dict[str, object]]", answer.json()["reasons"])
     return str(answer.json()["verdict"]), {str(reason["code"]): reason for reason in reasons}

@@ -5,6 +5,8 @@ a repeat.
 import asyncio
 
 import httpx
+import pytest
+from makima_gateway.read_model import timeline as timelines
 
 from tests.services.gateway.harness import act, body, created, items, listed, refused
 
@@ -197,6 +199,38 @@ async def test_the_events_of_a_contract_come_as_cloudevents(http: httpx.AsyncCli
     assert await items(http, path, after="2") == events[2:]
     page = body(await http.get(path, params={"limit": 2}))
     assert await items(http, path, cursor=str(page["next_cursor"])) == events[2:]
+    assert await items(http, path, order="desc") == events[::-1]
+    assert await items(http, path, after="1", before="3") == events[1:2]
+    assert await items(http, path, order="desc", before="3") == events[1::-1]
+    assert await items(http, path, order="desc", after="1") == events[:0:-1]
+
+
+async def test_events_newest_first_go_on_in_their_order_whatever_is_appended(
+    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timelines, "READ_AT_ONCE", 2)
+    contract = str((await created(http))["id"])
+    path = f"/contracts/{contract}/events"
+    for verb in ("start", "pause", "resume", "pause"):
+        await act(http, contract, verb)
+    page = body(await http.get(path, params={"order": "desc", "limit": 3}))
+    assert [event["streamversion"] for event in listed(page["items"])] == [5, 4, 3]
+    await act(http, contract, "resume")
+    rest = body(await http.get(path, params={"order": "desc", "cursor": str(page["next_cursor"])}))
+    assert ([event["streamversion"] for event in listed(rest["items"])], rest["next_cursor"]) == (
+        [2, 1],
+        None,
+    )
+    other_order = {"cursor": str(page["next_cursor"])}
+    for query in (other_order, {"order": "up"}, {"before": "0"}, {"since": "1"}):
+        await refused(http.get(path, params=query), 422, "INVALID_REQUEST")
+    monkeypatch.setattr(timelines, "PAGE_BYTES", 100)
+    seen, query = list[object](), {"order": "desc"}
+    while len(seen) < 6:
+        page = body(await http.get(path, params=query))
+        seen += [event["streamversion"] for event in listed(page["items"])]
+        query["cursor"] = str(page["next_cursor"])
+    assert (seen, page["next_cursor"]) == ([6, 5, 4, 3, 2, 1], None)
 
 
 async def test_a_list_that_a_page_cuts_short_goes_on_until_everything_was_shown(

@@ -3,7 +3,7 @@ reason is gone.
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import cast
 
 import httpx
@@ -15,6 +15,7 @@ from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.daemon import DaemonAdmitted, DaemonConnected
 from makima_schemas.silence import StaleDetected
+from makima_schemas.times import rfc3339
 from nats.aio.client import Client
 
 from tests.services.gateway.api.provoked_health import (
@@ -104,6 +105,10 @@ PROVOKED: dict[str, tuple[Provoke, str, str, str]] = {
 }  # fmt: skip
 
 
+# Known from heartbeats alone, or from other daemons: not of a moment in the past.
+NO_EVENT_TELLS = {"HEARTBEAT_REFUSED", "HEARTBEAT_CUT", "TWO_DAEMONS", "DAEMON_OVER_LIMIT", "NO_DAEMON"}
+
+
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     """Of a system in which a restart is soon too long."""
@@ -128,6 +133,17 @@ async def test_a_reason_names_its_proof_and_the_next_act(
     assert datetime.fromisoformat(str(reason["since"])).tzinfo is not None
     assert rule.means in {verdict, "healthy"}
     await proven(gateways, contract, cast("dict[str, object]", reason["proof"]), proof)
+
+    async def alike() -> bool:
+        """Other services go on appending events of it."""
+        now, then = [
+            (await health(http, contract, at=at))[1].get(rule.code)
+            for at in (None, rfc3339(datetime.now(UTC)))
+        ]
+        assert now is not None
+        return then is None if rule.code in NO_EVENT_TELLS else then == now
+
+    await eventually(alike, because="the log tells the same of this moment")
 
 
 async def proven(gateways: Gateways, contract: str, named: dict[str, object], expected: str) -> None:
@@ -216,6 +232,22 @@ async def test_done_as_it_says_the_reason_is_gone(http: httpx.AsyncClient) -> No
         assert answer.status_code == 200, answer.text
         assert code not in (await health(http, contract))[1]
     assert orjson.loads((await http.get(f"/contracts/{contract}/phase-readiness")).content)["ready"]
+
+
+async def test_a_contract_is_diagnosed_as_it_was(gateways: Gateways, http: httpx.AsyncClient) -> None:
+    contract = str((await created(http))["id"])
+    position = await silent(gateways, http, contract)
+    dead = rfc3339((await gateways.log.after(position - 1, 1))[0].recorded_at)
+    await act(http, contract, "complete")
+    assert await health(http, contract) == ("ended", {})
+    verdict, reasons = await health(http, contract, at=dead)
+    assert (verdict, "SUPERVISOR_SILENT" in reasons) == ("unhealthy", True)
+    verdict, reasons = await health(http, contract, at="1")
+    assert (verdict, list(reasons)) == ("waiting", ["NOT_STARTED"])
+    path = f"/contracts/{contract}/health"
+    for at in ("99", "yesterday", "2026-01-31T10:00:00"):
+        await refused(http.get(path, params={"at": at}), 422, "INVALID_REQUEST")
+    await refused(http.get(path, params={"at": "2020-01-31T10:00:00Z"}), 404, "CONTRACT_NOT_FOUND")
 
 
 async def test_what_is_not_there_has_no_health(http: httpx.AsyncClient) -> None:

@@ -65,6 +65,7 @@ async def test_the_system_names_every_replica_with_what_it_lacks_and_how_far_beh
     (gateway,) = replicas["gateway"]
     assert gateway["id"] == gateways.replicas[0].owner
     assert (gateway["failing"], gateway["lag_events"]) == ({}, {"gateway": 0})
+    assert found["disk_free"] is None, "this gateway was not told where the data lies"
     assert found["detector"]["tracked"] == 0
     assert found["detector"]["holds"] == []
     assert found["thresholds"]["heartbeat_timeout_seconds"] == {
@@ -100,7 +101,7 @@ async def test_dead_letters_come_in_pages_newest_first(gateways: Gateways, syste
         ("reason 4", "daemon:d4", 4),
         ("reason 2", "daemon:d2", 2),
     ]
-    assert first.items[0].excerpt == "\\xff\\x00"
+    assert (first.items[0].excerpt, first.items[0].deliveries) == ("\\xff\\x00", 1)
     second = await system.dead_letters({"limit": 2, "cursor": first.next_cursor or ""})
     assert [letter.reason for letter in second.items] == ["reason 1", "reason 0"]
     assert second.next_cursor is None

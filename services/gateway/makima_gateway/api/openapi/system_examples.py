@@ -37,6 +37,7 @@ EXAMPLES: Final[Mapping[str, object]] = {
         position=1042,
         epoch="3f0c2f5e-0d55-4f0d-9b51-5a8f1f0b2c33",
         relay_lag=0.0,
+        disk_free=41_203_752_960,
         open_sockets=3,
         services=[
             ServiceView(
@@ -80,6 +81,7 @@ EXAMPLES: Final[Mapping[str, object]] = {
                 reason="the subject names task t1, the body t2",
                 sender="supervisor:t1",
                 first_at=_AT,
+                deliveries=1,
                 excerpt='{"task_id":"t2","state":"working"}',
                 truncated=False,
                 retry_until=None,

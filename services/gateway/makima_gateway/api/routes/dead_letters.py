@@ -89,6 +89,7 @@ def _view(letter: DeadLetter) -> DeadLetterView:
         reason=letter.reason,
         sender=letter.sender,
         first_at=letter.at,
+        deliveries=letter.deliveries,
         excerpt=letter.excerpt,
         truncated=letter.truncated,
         retry_until=letter.retry_until,

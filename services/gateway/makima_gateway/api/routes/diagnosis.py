@@ -3,7 +3,8 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from makima_gateway.api.reads import ContractId, Reading
+from makima_gateway.api.as_it_was import facts_as_they_were
+from makima_gateway.api.reads import At, ContractId, Reading
 from makima_gateway.diagnosis.facts import contract_facts
 from makima_gateway.diagnosis.rules import Health, health
 
@@ -11,13 +12,13 @@ router = APIRouter(tags=["contracts"])
 
 
 @router.get("/contracts/{contract_id}/health", response_model=Health)
-async def contract_health(contract_id: ContractId, read: Reading) -> Response:
-    """Each reason names its proof: the event in the log, or the evidence of a verdict."""
+async def contract_health(contract_id: ContractId, read: Reading, at: At = None) -> Response:
+    """Each reason names its proof: the event in the log, or the evidence of a verdict. With `at` without what only
+    heartbeats and other daemons told then, and by the settings of now.
+    """
+    if at is not None:
+        return read.answer(health(await facts_as_they_were(read, contract_id, at)))
     row = await read.contract(contract_id)
-    advance = (
-        read.gateway.settings.contracts.auto_advance_phases
-        and read.gateway.settings.feature_flags.auto_complete
-    )
     gateway = read.gateway
     found = await contract_facts(
         gateway.queries,
@@ -25,7 +26,7 @@ async def contract_health(contract_id: ContractId, read: Reading) -> Response:
         gateway.log,
         gateway.latest_heartbeats,
         row,
-        auto_advance=advance,
+        auto_advance=gateway.advances,
         settings=gateway.settings.contracts,
         maintenance=await gateway.maintenance.now(),
     )

@@ -3,42 +3,32 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from makima_schemas.envelope import Recorded, to_cloudevent
+from makima_schemas.envelope import to_cloudevent
 from makima_schemas.identity import stream_name
 from starlette.responses import Response
 
-from makima_gateway.api.reads import MAX_AGENTS, MAX_POSITION, ContractId, Cursor, Limit, Reading
+from makima_gateway.api.reads import MAX_AGENTS, ContractId, Reading
 from makima_gateway.api.schemas.contracts import EventPage
-from makima_gateway.api.timeline_query import TimelineQuery
+from makima_gateway.api.timeline_query import EventsQuery, TimelineQuery, list_name
 from makima_gateway.http import pagination as cursors
-from makima_gateway.read_model.history import pages
-from makima_gateway.read_model.timeline import timeline, timeline_streams
+from makima_gateway.read_model.timeline import stream_page, timeline, timeline_streams
 
 router = APIRouter(tags=["events"])
 
 
 @router.get("/contracts/{contract_id}/events", response_model=EventPage)
 async def list_events(
-    contract_id: ContractId,
-    read: Reading,
-    after: Annotated[
-        int, Query(ge=0, le=MAX_POSITION, description="only events after this version of the contract")
-    ] = 0,
-    limit: Limit = 50,
-    cursor: Cursor = None,
+    contract_id: ContractId, query: Annotated[EventsQuery, Query()], read: Reading
 ) -> Response:
-    """In order of version, those after version `after`, or after the cursor."""
-    seen = cursors.position("events", cursor)
+    """The contract's own events by version, between `after` and `before`, both exclusive. A cursor goes on in the order
+    of its page, whatever was appended meanwhile: newest first, that is not seen any more.
+    """
+    span = query.span
     await read.contract(contract_id)
     stream = stream_name("contract", contract_id)
-    first = after if seen is None else seen
-    found, cut = list[Recorded](), False
-    async for events in pages(read.gateway.log, read.principal.tenant, stream, first, limit + 1):
-        found += events
-        cut = sum(len(event.data) for event in found) > cursors.PAGE_BYTES
-        if cut:
-            break
-    return read.answer(cursors.page(found, limit, "events", lambda row: row.version, to_cloudevent, cut=cut))
+    found, cut = await stream_page(read.gateway.log, read.principal.tenant, stream, span, query.limit + 1)
+    of = list_name("events", span)
+    return read.answer(cursors.page(found, query.limit, of, lambda row: row.version, to_cloudevent, cut=cut))
 
 
 @router.get("/contracts/{contract_id}/timeline", response_model=EventPage)
@@ -55,6 +45,5 @@ async def list_timeline(
     supervisors = await agents.supervisors_of(tenant, contract_id, MAX_AGENTS)
     streams = timeline_streams(contract_id, roles, supervisors, wanted)
     found, cut = await timeline(read.gateway.log, tenant, streams, span, query.limit + 1)
-    return read.answer(
-        cursors.page(found, query.limit, query.list_name, lambda row: row.position, to_cloudevent, cut=cut)
-    )
+    of = list_name("timeline", span)
+    return read.answer(cursors.page(found, query.limit, of, lambda row: row.position, to_cloudevent, cut=cut))

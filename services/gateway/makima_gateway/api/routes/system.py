@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Final, cast
 
 from fastapi import APIRouter
+from makima_kernel.service.disk import free_bytes
 from makima_kernel.service.settings import Settings
 from nats.errors import Error as NatsError
 from starlette.responses import Response
@@ -46,6 +47,7 @@ async def show_system(read: Reading) -> Response:
             position=await gateway.log.head(),
             epoch=str(await gateway.log.epoch()),
             relay_lag=max(_numbers(seen, "relay_lag_events"), default=None),
+            disk_free=None if settings.data_dir is None else free_bytes(settings.data_dir),
             open_sockets=int(sum(_numbers(seen, "open_sockets"))),
             services=services(seen),
             detector=detector(seen),

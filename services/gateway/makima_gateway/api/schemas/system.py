@@ -63,11 +63,14 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """The installation as it is now. `epoch` identifies the log, `position` is its last event."""
+    """The installation as it is now. `epoch` identifies the log, `position` is its last event. `disk_free`: bytes, where
+    Postgres and the broker have their data; null: this gateway does not run beside them, or cannot look.
+    """
 
     position: int
     epoch: str
     relay_lag: float | None
+    disk_free: int | None
     open_sockets: int
     services: list[ServiceView]
     detector: DetectorView
@@ -82,7 +85,8 @@ class DeadLetterView:
 
     `stream`, `consumer`, `sequence`, `subject`: where it came from and who could not process it. `sender`:
     `<kind>:<id>`, null if it could not be told. `excerpt`: the beginning of its payload, with escapes for what is
-    not printable. `retry_until`: until when it may be sent again, null if that would not help.
+    not printable. `deliveries`: how often its consumer got it before it gave up, null if that is not known; what cannot be
+    read is given up at once. `retry_until`: until when it may be sent again, null if that would not help.
     """
 
     id: str
@@ -93,6 +97,7 @@ class DeadLetterView:
     reason: str
     sender: str | None
     first_at: datetime
+    deliveries: int | None
     excerpt: str
     truncated: bool
     retry_until: datetime | None
