@@ -48,6 +48,13 @@ CALLS: Final[dict[str, tuple[str, int]]] = {
     "contracts archive": ("ID", 0),
     "contracts delete": ("ID", 0),
     "contracts cleanup": ("--all", 0),
+    "dead-letters list": ("", 0),
+    "dead-letters show": ("999999", 3),
+    "dead-letters retry": ("999999", 3),
+    "dead-letters delete": ("999999", 3),
+    "maintenance list": ("", 0),
+    "maintenance start": ("all --for 1h --reason move", 8),
+    "maintenance end": ("all", 8),
     "token create": ("--role viewer --owner alice", 0),
     "token list": ("", 0),
     "token revoke": ("nobody", 3),
@@ -63,6 +70,13 @@ NEW: Final = (
     "why",
     "needs-you",
     "open",
+    "dead-letters list",
+    "dead-letters show",
+    "dead-letters retry",
+    "dead-letters delete",
+    "maintenance list",
+    "maintenance start",
+    "maintenance end",
 )
 LINES: Final = {"contracts events"}  # one JSON value a line
 # They go on until they are ended, need a process, a file or a server of their own, and have tests of their own.

@@ -136,6 +136,22 @@ EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "token list": ("makima token list", "makima token list --format json"),
     "token revoke": ("makima token revoke 7c1f", "makima token revoke 7c1f --format json"),
+    "dead-letters list": (
+        "makima dead-letters list --watch",
+        "makima dead-letters list --limit 200 --format json",
+    ),
+    "dead-letters show": ("makima dead-letters show 17", "makima dead-letters show 17 --format json"),
+    "dead-letters retry": ("makima dead-letters retry 17", "makima dead-letters retry 17 --format json"),
+    "dead-letters delete": ("makima dead-letters delete 17", "makima dead-letters delete 17 --format json"),
+    "maintenance list": ("makima maintenance list --watch", "makima maintenance list --format json"),
+    "maintenance start": (
+        'makima maintenance start daemon:laptop-1 --for 2h --reason "new disk"',
+        'makima maintenance start all --until 2030-01-31T12:00:00Z --reason "the office moves" --replace',
+    ),
+    "maintenance end": (
+        "makima maintenance end daemon:laptop-1",
+        "makima maintenance end all --format json",
+    ),
     "context ls": ("makima context ls", "makima context ls --format json"),
     "context use": ("makima context use work", "makima context use local --format json"),
     "context add": (

@@ -25,6 +25,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "mcp": ("makima_cli.mcp_server:mcp", "Serve the Model Context Protocol: an MCP client is an agent."),
     "hook": ("makima_cli.hook.command:hook", "Tell makima what a coding agent does (run by its hooks)."),
     "token": ("makima_cli.token:token", "Create, list and revoke access tokens."),
+    "dead-letters": (
+        "makima_cli.dead_letters:dead_letters",
+        "Show what could not be processed, and settle it.",
+    ),
+    "maintenance": ("makima_cli.maintenance:maintenance", "Expect silence for a while."),
     "context": ("makima_cli.context:context", "List, choose and add the systems that commands connect to."),
     "doctor": ("makima_cli.doctor:doctor", "Check every part of the system, and say what to do."),
     "completion": ("makima_cli.completion:completion", "Print the script that completes commands and ids."),

@@ -7,6 +7,7 @@ from makima_schemas.times import rfc3339
 
 from makima_sdk.http import Http, Json, Query
 from makima_sdk.models import DeadLetter, MaintenanceWindow, Page, read
+from makima_sdk.paths import path
 
 
 class System:
@@ -23,13 +24,16 @@ class System:
         """Return one page, newest first. `query` takes `limit` and `cursor`."""
         return read(Page[DeadLetter], (await self._http.send("GET", "/dead-letters", query=query)).body)
 
+    async def dead_letter(self, letter_id: str) -> DeadLetter:
+        return read(DeadLetter, (await self._http.send("GET", path("dead-letters", letter_id))).body)
+
     async def retry_dead_letter(self, letter_id: str) -> None:
         """Send it again, while `retry_until` is not over; what still cannot be processed becomes another letter."""
-        await self._http.send("POST", f"/dead-letters/{letter_id}/retry")
+        await self._http.send("POST", path("dead-letters", letter_id, "retry"))
 
     async def delete_dead_letter(self, letter_id: str) -> None:
         """Delete it; its message stays unprocessed."""
-        await self._http.send("DELETE", f"/dead-letters/{letter_id}")
+        await self._http.send("DELETE", path("dead-letters", letter_id))
 
     async def maintenance(self) -> tuple[MaintenanceWindow, ...]:
         """Return the windows that are open, oldest first."""

@@ -39,6 +39,7 @@ from makima_gateway.read_model.projection import ReadModel
 from makima_gateway.read_model.queries import Queries
 from makima_gateway.read_model.sorted_contracts import SortedContracts
 from makima_gateway.read_model.version_watch import Shares, VersionWatch
+from makima_gateway.system.handled_letters import HandledLetters
 from makima_gateway.system.maintenance import MaintenanceReader
 from makima_gateway.system.replicas import Replicas
 from makima_gateway.system.series import SystemSeries
@@ -84,6 +85,7 @@ async def build(service: Service) -> None:
         sessions=sessions,
         agent_tokens=agent_tokens,
         batch_ledger=BatchLedger(service.pool),
+        handled_letters=HandledLetters(service.pool),
         broker_logins=broker_logins,
         ids=await IdSecret.load(service.pool),
         projector=projector,

@@ -28,6 +28,7 @@ from makima_gateway.read_model.latest_heartbeats import LatestHeartbeats
 from makima_gateway.read_model.queries import Queries
 from makima_gateway.read_model.sorted_contracts import SortedContracts
 from makima_gateway.read_model.version_watch import VersionWatch
+from makima_gateway.system.handled_letters import HandledLetters
 from makima_gateway.system.maintenance import MaintenanceReader
 from makima_gateway.system.replicas import Replicas
 from makima_gateway.system.series import SystemSeries
@@ -50,6 +51,7 @@ class Gateway:
     sessions: Sessions
     agent_tokens: AgentTokens
     batch_ledger: BatchLedger
+    handled_letters: HandledLetters
     broker_logins: BrokerLogins
     ids: IdSecret  # makes the ids of everything that is created
     projector: Projector  # tells which log position the read model shows

@@ -169,6 +169,7 @@ POLICY: Final[Mapping[str, Rule]] = {
     "GET /system/series": Rule(EVERYBODY, Scope.ALL),
     "GET /system/thresholds": Rule(EVERYBODY, Scope.ALL),
     "GET /dead-letters": _RUNS_THE_SYSTEM,
+    "GET /dead-letters/{letter_id}": _RUNS_THE_SYSTEM,
     "POST /dead-letters/{letter_id}/retry": _RUNS_THE_SYSTEM,
     "DELETE /dead-letters/{letter_id}": _RUNS_THE_SYSTEM,
     "POST /maintenance": _RUNS_THE_SYSTEM,

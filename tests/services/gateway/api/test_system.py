@@ -1,5 +1,6 @@
 """What administrators see and do, by the SDK, on a gateway with the detector beside it."""
 
+import functools
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -23,6 +24,10 @@ from tests.shared_gateway import shared_gateway
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("gateway system")]
 SOON = timedelta(hours=1)
+BEAT = (
+    b'{"daemon_id":"d7","hostname":"h","seq":1,"timestamp":"2026-01-31T00:00:00Z","agents":[],'
+    b'"worktrees":0,"capacity":1}'
+)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -111,11 +116,7 @@ async def test_a_dead_letter_is_sent_again_or_deleted_once(gateways: Gateways, s
     nats = gateways.replicas[0].nats
     letters = await nats.jetstream().stream_info(subjects.DEAD_LETTERS_STREAM)
     first = letters.state.last_seq + 1
-    beat = (
-        b'{"daemon_id":"d7","hostname":"h","seq":1,"timestamp":"2026-01-31T00:00:00Z","agents":[],'
-        b'"worktrees":0,"capacity":1}'
-    )
-    for payload in (beat, b"{", b"{"):
+    for payload in (BEAT, b"{", b"{"):
         await dead_letter(
             nats,
             stream=subjects.HEARTBEATS_STREAM,
@@ -135,7 +136,7 @@ async def test_a_dead_letter_is_sent_again_or_deleted_once(gateways: Gateways, s
         ("dead_letter.deleted", first + 1, "admin:local"),
     ]
     stored = await nats.jetstream().get_last_msg(subjects.HEARTBEATS_STREAM, "makima.shards.*.daemon.d7")
-    assert stored.data == beat
+    assert stored.data == BEAT
     for gone in (str(first), str(first + 1), "999999"):
         for act in (system.retry_dead_letter, system.delete_dead_letter):
             with pytest.raises(ProblemError) as found:
@@ -145,6 +146,41 @@ async def test_a_dead_letter_is_sent_again_or_deleted_once(gateways: Gateways, s
         await system.retry_dead_letter(str(first + 2))
     assert (found.value.code, found.value.status) == ("CONFLICT", 409)
     assert first + 2 in {int(letter.id) for letter in (await system.dead_letters({"limit": 3})).items}
+
+
+async def test_a_repeat_with_the_same_key_gets_the_first_answer_and_sends_nothing_twice(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
+    nats = gateways.replicas[0].nats
+    jetstream = nats.jetstream()
+    first = (await jetstream.stream_info(subjects.DEAD_LETTERS_STREAM)).state.last_seq + 1
+    for _ in range(2):
+        await dead_letter(
+            nats,
+            stream=subjects.HEARTBEATS_STREAM,
+            consumer="supervisor_heartbeat",
+            reason="too many",
+            origin={"subject": "makima.shards.1.daemon.d8", "sequence": 1},
+            payload=BEAT.replace(b"d7", b"d8"),
+        )
+    shown = body(await http.get(f"/dead-letters/{first}"))
+    assert (shown["id"], shown["sender"], shown["deliveries"]) == (str(first), "daemon:d8", 1)
+    retry, delete = (
+        functools.partial(http.request, method, f"/dead-letters/{first + place}{verb}")
+        for place, (method, verb) in enumerate((("POST", "/retry"), ("DELETE", "")))
+    )
+    answers = [await retry(headers={"Idempotency-Key": "one"}) for _ in range(2)]
+    assert [each.status_code for each in answers] == [202, 202]
+    assert answers[0].content == answers[1].content
+    sent = await jetstream.stream_info(
+        subjects.HEARTBEATS_STREAM, subjects_filter="makima.shards.*.daemon.d8"
+    )
+    assert sum((sent.state.subjects or {}).values()) == 1
+    await refused(delete(headers={"Idempotency-Key": "one"}), 409, "IDEMPOTENCY_KEY_REUSED")
+    for _ in range(2):
+        assert (await delete(headers={"Idempotency-Key": "two"})).status_code == 204
+    await refused(retry(), 404, "NOT_FOUND")
+    await refused(http.get(f"/dead-letters/{first}"), 404, "NOT_FOUND")
 
 
 async def codes(http: httpx.AsyncClient, path: str) -> set[object]:

@@ -114,6 +114,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "show_thresholds": Operation("Show the thresholds in force"),
     "show_system_series": Operation("Show the vital signs of the last hour"),
     "list_dead_letters": Operation("List dead letters", description="Administrators only."),
+    "show_dead_letter": Operation("Show a dead letter", description="Administrators only."),
     "retry_dead_letter": Operation(
         "Send a dead letter again", frozenset({ErrorCode.CONFLICT}), "Administrators only.", positions=False
     ),

@@ -28,6 +28,21 @@ _WINDOW: Final = MaintenanceWindow(
 
 _THRESHOLDS: Final = {"heartbeat_timeout_seconds": Threshold(120.0, "seconds", "default")}
 
+_LETTER: Final = DeadLetterView(
+    id="17",
+    stream="MAKIMA_HEARTBEATS",
+    consumer="supervisor_heartbeat",
+    sequence=90210,
+    subject="makima.shards.3.supervisor.laptop-1.t1",
+    reason="the subject names task t1, the body t2",
+    sender="supervisor:t1",
+    first_at=_AT,
+    deliveries=1,
+    excerpt='{"task_id":"t2","state":"working"}',
+    truncated=False,
+    retry_until=None,
+)
+
 EXAMPLES: Final[Mapping[str, object]] = {
     "Me": _ME,
     "SessionState": SessionState(signed_in=True, me=_ME),
@@ -71,24 +86,10 @@ EXAMPLES: Final[Mapping[str, object]] = {
         "values": {"events": [38.1, 40.0], "verdict_lateness_p99": [None, 61.5]},
     },
     "DeadLetterPage": DeadLetterPage(
-        [
-            DeadLetterView(
-                id="17",
-                stream="MAKIMA_HEARTBEATS",
-                consumer="supervisor_heartbeat",
-                sequence=90210,
-                subject="makima.shards.3.supervisor.laptop-1.t1",
-                reason="the subject names task t1, the body t2",
-                sender="supervisor:t1",
-                first_at=_AT,
-                deliveries=1,
-                excerpt='{"task_id":"t2","state":"working"}',
-                truncated=False,
-                retry_until=None,
-            )
-        ],
+        [_LETTER],
         "WyJkZWFkLWxldHRlcnMiLDE3XQ",
     ),
+    "DeadLetterView": _LETTER,
     "RetriedDeadLetter": RetriedDeadLetter("MAKIMA_HEARTBEATS", 90344),
     "MaintenanceWindow": _WINDOW,
     "MaintenanceWindows": MaintenanceWindows([_WINDOW]),

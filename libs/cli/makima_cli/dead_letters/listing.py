@@ -1,0 +1,73 @@
+"""`makima dead-letters list`: what could not be processed, newest first."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import click
+
+from makima_cli import render
+from makima_cli.durations import age
+from makima_cli.pages import every
+from makima_cli.readable import say
+from makima_cli.render import Row
+from makima_cli.session import Session, echo_json, with_session
+from makima_cli.watching import WATCH, print_once_or_watch
+
+
+@click.command("list")
+@click.option(
+    "-n",
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=50,
+    show_default=True,
+    help="At most so many, the newest.",
+)
+@WATCH
+@with_session("table", "json", "compact")
+def list_letters(session: Session, *, limit: int, watch: bool) -> None:
+    """List what could not be processed, newest first; they are kept for 30 days. Nothing is changed."""
+    print_once_or_watch(
+        session,
+        lambda http: every(http, "/dead-letters", limit=limit),
+        lambda letters: _print(session, letters),
+        watch=watch,
+    )
+
+
+def retry_for(letter: Row) -> str:
+    """For how long it can still be sent again; `-` if that would not help."""
+    until = letter["retry_until"]
+    if not until:
+        return "-"
+    left = (datetime.fromisoformat(str(until)) - datetime.now(UTC)).total_seconds()
+    return age(left) if left > 0 else "-"
+
+
+def _print(session: Session, letters: Sequence[Row]) -> None:
+    if session.as_json:
+        echo_json(letters)
+        return
+    if session.format == "compact":
+        for letter in letters:
+            say(f"{letter['id']} {letter['sender'] or letter['subject']} {letter['reason']}")
+        return
+    columns = ("id", "came", "sender", "reason", "consumer", "delivered", "retry")
+    render.table(
+        columns,
+        [_cells(letter) for letter in letters],
+        elastic="reason",
+        optional=("delivered", "consumer", "retry"),
+    )
+
+
+def _cells(letter: Row) -> tuple[str, ...]:
+    return (
+        render.plain(letter["id"]),
+        f"{render.ago(letter['first_at'])} ago",
+        render.plain(letter["sender"] or letter["subject"]),
+        render.plain(letter["reason"]),
+        render.plain(letter["consumer"]),
+        render.plain(letter.get("deliveries") or "-"),
+        retry_for(letter),
+    )

@@ -1,0 +1,1 @@
+drop table handled_letters;
