@@ -136,8 +136,8 @@ def timeouts(contracts: ContractsSettings) -> Timeouts:
     The grace is at most half the shortest timeout. More would only delay verdicts: in half a timeout a live sender
     sends one or two heartbeats.
     """
-    timeout = int(contracts.heartbeat_timeout_seconds * SECOND)
-    agent_timeout = int(contracts.agent_timeout_seconds * SECOND)
+    timeout = int(contracts.silence_seconds("supervisor") * SECOND)  # and of daemons
+    agent_timeout = int(contracts.silence_seconds("agent") * SECOND)
     return Timeouts(
         timeout=timeout,
         interval=int(contracts.heartbeat_interval_seconds * SECOND),

@@ -69,7 +69,7 @@ async def build(service: Service) -> None:
         PlacementRows(service.pool, service.owner),
         service.nats,
         service.bus,
-        unheard_seconds=service.settings.contracts.heartbeat_timeout_seconds,
+        unheard_seconds=service.settings.contracts.silence_seconds("supervisor"),
     )
     known = service.project(
         KnownSenders(), on_commit=_each(follower.applied, restored.applied, placements.applied)

@@ -1,7 +1,10 @@
 """A timeout that a healthy fleet cannot keep is refused, of each kind of sender, also where it is a default."""
 
+from typing import get_args
+
 import pytest
 from makima_kernel.service.contracts_settings import ContractsSettings
+from makima_schemas.silence import SenderKind
 from pydantic import ValidationError
 
 
@@ -24,3 +27,11 @@ def test_an_interval_that_the_default_timeout_of_agents_cannot_bear_is_refused()
     ):
         ContractsSettings(heartbeat_interval_seconds=70)
     assert ContractsSettings(heartbeat_interval_seconds=60).agent_timeout_seconds == 90
+
+
+def test_each_kind_of_sender_has_its_timeout_said_in_one_place() -> None:
+    settings = ContractsSettings(agent_timeout_seconds=91, heartbeat_timeout_seconds=121)
+    kinds = get_args(SenderKind)
+    assert {kind: settings.silence_seconds(kind) for kind in kinds} == {
+        "supervisor": 121, "agent": 91, "daemon": 121,
+    }  # fmt: skip

@@ -42,7 +42,7 @@ def latest_of(
 
 def timeout_seconds(role: str, settings: ContractsSettings) -> float:
     """After so long without a heartbeat the agent is declared dead."""
-    return settings.heartbeat_timeout_seconds if role == SUPERVISOR_ROLE else settings.agent_timeout_seconds
+    return settings.silence_seconds("supervisor" if role == SUPERVISOR_ROLE else "agent")
 
 
 def agent(

@@ -44,7 +44,7 @@ async def contract_facts(
     """
     found = await phase_standing(queries, row)
     now = datetime.now(UTC)
-    since = recent(now, settings.heartbeat_timeout_seconds)
+    since = recent(now, settings.silence_seconds("supervisor"))
     supervisor = await queries.supervisor(row.tenant, row.id)
     serving = await queries.daemons_serving(row.tenant, row.owner_id, MAX_DAEMONS)
     return ContractFacts(

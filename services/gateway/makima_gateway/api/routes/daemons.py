@@ -66,7 +66,7 @@ async def daemon_heartbeat(daemon_id: DaemonId, request: Request, write: Writing
     times = write.gateway.settings.contracts
     shown = (daemon_id, beat.hostname, True, now, list(beat.agents), beat.worktrees, beat.capacity)
     return json_response(
-        DaemonBeat(*shown, times.heartbeat_interval_seconds, times.heartbeat_timeout_seconds)
+        DaemonBeat(*shown, times.heartbeat_interval_seconds, times.silence_seconds("daemon"))
     )
 
 

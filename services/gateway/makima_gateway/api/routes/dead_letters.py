@@ -1,11 +1,12 @@
 """Shows administrators what could not be processed, sends it again where that helps, and deletes it."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, get_args
 
 import structlog
 from fastapi import APIRouter, Path
 from makima_kernel.service.settings import Settings
+from makima_schemas.silence import SenderKind
 from nats.errors import Error as NatsError
 from starlette.responses import Response
 
@@ -99,13 +100,8 @@ async def _note(write: WriteContext, handled: Handled) -> None:
 
 
 def timeouts(settings: Settings) -> Timeouts:
-    contracts = settings.contracts
-    heard = timedelta(seconds=contracts.heartbeat_timeout_seconds)
-    return {
-        "supervisor": heard,
-        "daemon": heard,
-        "agent": timedelta(seconds=contracts.agent_timeout_seconds),
-    }
+    kinds: tuple[SenderKind, ...] = get_args(SenderKind)
+    return {kind: timedelta(seconds=settings.contracts.silence_seconds(kind)) for kind in kinds}
 
 
 def _view(letter: DeadLetter) -> DeadLetterView:
