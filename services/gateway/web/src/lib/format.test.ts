@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { age, bothClocks, clock, count, future, instant, length, many, moment, part, preciseClock, rate, shortId, threshold, words } from "./format";
+import { age, bothClocks, clock, count, future, instant, length, many, moment, part, preciseClock, rate, shortId, size, threshold, words } from "./format";
 
 describe("ages", () => {
   test.each([
@@ -56,4 +56,8 @@ test("thresholds are written as they were set", () => {
   expect(threshold(120)).toBe("120 s");
   expect(threshold(600)).toBe("10 min");
   expect(threshold(86_400)).toBe("24 h");
+});
+
+test("a disk is told in the unit that says enough", () => {
+  expect([0.4, 9.96, 38.7, 1536].map((gib) => size(gib * 2 ** 30))).toEqual(["0.4 GiB", "10.0 GiB", "38 GiB", "1.5 TiB"]);
 });

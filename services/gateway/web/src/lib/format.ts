@@ -81,6 +81,13 @@ export function shortId(id: string): string {
   return id.slice(0, 8);
 }
 
+/** A disk's bytes: “0.4 GiB”, “38 GiB”, “1.5 TiB”. */
+export function size(bytes: number): string {
+  const gib = bytes / 2 ** 30;
+  if (gib >= 1024) return `${(gib / 1024).toFixed(1)} TiB`;
+  return gib < 10 ? `${gib.toFixed(1)} GiB` : `${Math.floor(gib)} GiB`;
+}
+
 /** `3 agents`, `1 agent`; `no` writes nothing as a word: `no agent`. */
 export function many(value: number, one: string, more = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : more}`;

@@ -9,6 +9,7 @@ export interface Letter {
   readonly reason: string;
   readonly sender: string | null;
   readonly first_at: string;
+  readonly deliveries?: number | null; // absent or null: not known
   readonly excerpt: string;
   readonly truncated: boolean;
   readonly retry_until: string | null; // null: to send it again would not help

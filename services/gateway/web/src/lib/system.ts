@@ -19,6 +19,7 @@ export interface System {
   readonly position: number;
   readonly epoch: string;
   readonly relay_lag: number | null;
+  readonly disk_free?: number | null; // bytes; null or absent: this gateway cannot tell
   readonly open_sockets: number | null;
   readonly services: readonly Service[];
   readonly detector: { readonly score: number | null; readonly tracked: number | null; readonly watermark_age_seconds: number | null; readonly holds: readonly unknown[] } | null;
