@@ -34,3 +34,9 @@ def agent_id(contract_id: str, role: str) -> str:
     Neither a contract id nor a role contains a colon, so it can be split again.
     """
     return f"{contract_id}:{role}"
+
+
+def is_agent_id(text: str) -> bool:
+    """True for `<contract_id>:<role>`."""
+    contract_id, _, role = text.partition(":")
+    return is_id(contract_id) and is_id(role)

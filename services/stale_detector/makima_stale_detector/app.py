@@ -7,6 +7,7 @@ from makima_kernel.commands.router import CommandRouter
 from makima_kernel.projections.projection import Applied
 from makima_kernel.service.contracts_settings import ContractsSettings
 from makima_kernel.service.runtime import Service
+from makima_kernel.service.silence_timeout import silence_seconds
 
 from makima_stale_detector.domain.shards.observed_clock import SECOND, Timeouts
 from makima_stale_detector.domain.verdicts.detector import Detector
@@ -136,8 +137,8 @@ def timeouts(contracts: ContractsSettings) -> Timeouts:
     The grace is at most half the shortest timeout. More would only delay verdicts: in half a timeout a live sender
     sends one or two heartbeats.
     """
-    timeout = int(contracts.silence_seconds("supervisor") * SECOND)  # and of daemons
-    agent_timeout = int(contracts.silence_seconds("agent") * SECOND)
+    timeout = int(silence_seconds(contracts, "supervisor") * SECOND)  # and of daemons
+    agent_timeout = int(silence_seconds(contracts, "agent") * SECOND)
     return Timeouts(
         timeout=timeout,
         interval=int(contracts.heartbeat_interval_seconds * SECOND),

@@ -14,14 +14,16 @@ from makima_kernel.projections.subscription import Consumer
 from makima_kernel.service.postgres import open_connection
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
+from makima_kernel.service.silence_timeout import silence_seconds
 from makima_kernel.telemetry import metrics
 from makima_schemas import questions
 from makima_schemas.daemon import AdmitDaemon
+from makima_schemas.identity import is_agent_id
 from makima_schemas.supervisor import RestartSupervisor
 
 from makima_supervisor_heartbeat.audit_queries import AuditQueries
 from makima_supervisor_heartbeat.beat_queries import BeatQueries
-from makima_supervisor_heartbeat.domain.agents.agent import AgentDecider, is_agent_id
+from makima_supervisor_heartbeat.domain.agents.agent import AgentDecider
 from makima_supervisor_heartbeat.domain.agents.triggers import idempotency_content as agent_content
 from makima_supervisor_heartbeat.domain.agents.triggers import is_repeatable
 from makima_supervisor_heartbeat.domain.batching.batch_builder import BatchBuilder
@@ -69,7 +71,7 @@ async def build(service: Service) -> None:
         PlacementRows(service.pool, service.owner),
         service.nats,
         service.bus,
-        unheard_seconds=service.settings.contracts.silence_seconds("supervisor"),
+        unheard_seconds=silence_seconds(service.settings.contracts, "supervisor"),
     )
     known = service.project(
         KnownSenders(), on_commit=_each(follower.applied, restored.applied, placements.applied)

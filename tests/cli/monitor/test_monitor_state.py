@@ -130,7 +130,7 @@ def test_an_agent_that_is_restarted_shows_which_attempt_it_is() -> None:
     for place, (status, restarts) in enumerate(
         (("restarting", told), ("restarting", None), ("restarting", told), ("ready", None)), 100
     ):
-        change = {"old_status": "ready", "new_status": status, "role": "builder", "restarts": restarts}
-        state.fold(event("AgentStatusChanged", place, **change))
+        message = event("AgentStatusChanged", place, role="builder", new_status=status, restarts=restarts)
+        state.fold(message)
         seen.append(agent_label(state.agents["c1", "builder"]))
     assert seen == ["RESTARTING 2/3", "RESTARTING", "RESTARTING 2/3", "READY"]

@@ -4,6 +4,7 @@ from typing import get_args
 
 import pytest
 from makima_kernel.service.contracts_settings import ContractsSettings
+from makima_kernel.service.silence_timeout import silence_seconds
 from makima_schemas.silence import SenderKind
 from pydantic import ValidationError
 
@@ -32,6 +33,6 @@ def test_an_interval_that_the_default_timeout_of_agents_cannot_bear_is_refused()
 def test_each_kind_of_sender_has_its_timeout_said_in_one_place() -> None:
     settings = ContractsSettings(agent_timeout_seconds=91, heartbeat_timeout_seconds=121)
     kinds = get_args(SenderKind)
-    assert {kind: settings.silence_seconds(kind) for kind in kinds} == {
+    assert {kind: silence_seconds(settings, kind) for kind in kinds} == {
         "supervisor": 121, "agent": 91, "daemon": 121,
     }  # fmt: skip

@@ -12,20 +12,19 @@ from makima_schemas.agent import (
     BEATING,
     AgentEvent,
     AgentJoined,
-    AgentLeft,
     AgentStatus,
     AgentStatusChanged,
     CleanUpAgent,
     FollowTasks,
     LeaveAgent,
-    Restarts,
 )
 from makima_schemas.connections import REMEMBERED_CONNECTIONS
 from makima_schemas.errors import ErrorCode
 from makima_schemas.evidence import Arrival
+from makima_schemas.identity import is_agent_id
 from makima_schemas.refusal import Refused
 from makima_supervisor_heartbeat.domain.agents import triggers as t
-from makima_supervisor_heartbeat.domain.agents.agent import Agent, is_agent_id
+from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.agents.refusals import refuse_reserved
 
 from tests.services.supervisor_heartbeat.agent_states import (
@@ -51,38 +50,6 @@ def test_a_new_connection_fences_the_old_one_for_good() -> None:
     assert replaced.state.fenced == ("a",)
     for ask in (join("a"), LeaveAgent("a"), report(S.OFFLINE, "a"), report(S.READY, "a", joins=join("a"))):
         replaced.when(ask).then_refused(ErrorCode.SUPERSEDED)
-
-
-def test_each_attempt_to_restart_it_is_told_once_and_has_the_deadline_of_the_first() -> None:
-    crashed, again = (
-        AgentStatusChanged(
-            "c1",
-            "builder",
-            old,
-            S.RESTARTING,
-            "restart_initiated",
-            "a",
-            "as seen",
-            None,
-            Restarts(number, 3, 0.5),
-        )
-        for number, old in ((1, S.READY), (2, S.RESTARTING))
-    )
-    given(JOINED).when(report(S.RESTARTING, attempts=1)).then(crashed)
-    agent = given(JOINED, crashed)
-    agent.when(report(S.RESTARTING, attempts=1)).then()
-    agent.when(report(S.RESTARTING)).then()
-    agent.when(report(S.RESTARTING, attempts=2)).then(again)
-    agent = given(JOINED, crashed, again)
-    assert (agent.state.since_version, agent.state.version) == (2, 3)
-    agent.when(report(S.RESTARTING, attempts=2)).then()
-    agent.when(t.JudgeRestart(2, evidence(100))).then(
-        AgentStatusChanged("c1", "builder", S.RESTARTING, S.DEAD, "restart_expired", "a", None, evidence(100))
-    )
-    joins = given(JOINED, crashed, joined("b", S.RESTARTING))
-    assert joins.state.restarts == Restarts(1, 3, 0.5), "it is the count of restarts in a row"
-    left = given(JOINED, crashed, AgentLeft("c1", "builder", "a", S.RESTARTING))
-    assert left.state.restarts is None
 
 
 def test_a_connection_that_was_replaced_long_ago_stays_fenced() -> None:

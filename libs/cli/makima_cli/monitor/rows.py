@@ -60,8 +60,8 @@ def agent_word(agent: AgentRecord) -> str:
 
 def agent_label(agent: AgentRecord) -> str:
     """Its word, with the number of the attempt while it is restarted."""
-    told = agent.restarts if agent.status_now is AgentStatus.RESTARTING else None
-    return agent_word(agent) if told is None else f"{agent_word(agent)} {told.attempts}/{told.of}"
+    count = agent.restarts if agent.status_now is AgentStatus.RESTARTING else None
+    return agent_word(agent) if count is None else f"{agent_word(agent)} {count.attempts}/{count.of}"
 
 
 def since(moment: datetime | None, now: datetime) -> str:

@@ -240,14 +240,14 @@ class MonitorState(Screen):
         else:
             self._changed_at.pop(contract_id, None)
 
-    def _change_agent(self, key: AgentKey, status: AgentStatus, at: datetime, told: object) -> None:
-        """`told`: of its restart, as the event has it."""
+    def _change_agent(self, key: AgentKey, status: AgentStatus, at: datetime, count: object) -> None:
+        """`count`: of its restarts, as the event has it."""
         known = self.agents.get(key)
         if known is not None or len(self.agents) < MAX_SHOWN_AGENTS:
             made = known or AgentRecord(*key)
             restarts = made.restarts
             if status is AgentStatus.RESTARTING:
-                restarts = None if told is None else read(Restarts, told)
+                restarts = None if count is None else read(Restarts, count)
             self.agents[key] = replace(made, agent_status=status, since=at, stuck=False, restarts=restarts)
 
     def _note_heartbeat(self, key: AgentKey, at: datetime) -> None:

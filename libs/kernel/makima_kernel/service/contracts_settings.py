@@ -1,6 +1,5 @@
 """The sections `[contracts]` and `[feature_flags]` of the settings."""
 
-from makima_schemas.silence import SenderKind
 from pydantic import BaseModel, ConfigDict, Field
 
 from makima_kernel.service.timeouts import KeepableTimeouts
@@ -66,10 +65,6 @@ class ContractsSettings(KeepableTimeouts):
     heartbeat_history_gib: float = Field(
         default=100, gt=0, description="above this size the oldest hours are dropped early"
     )
-
-    def silence_seconds(self, kind: SenderKind) -> float:
-        """After so long without a heartbeat, a sender of this kind is declared silent."""
-        return self.agent_timeout_seconds if kind == "agent" else self.heartbeat_timeout_seconds
 
 
 class FeatureFlags(BaseModel):

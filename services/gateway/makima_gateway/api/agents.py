@@ -6,6 +6,7 @@ from typing import cast
 
 import orjson
 from makima_kernel.service.contracts_settings import ContractsSettings
+from makima_kernel.service.silence_timeout import silence_seconds
 from makima_schemas.agent import BEATING, PRESENT, AgentStatus
 from makima_schemas.identity import agent_id
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
@@ -42,7 +43,7 @@ def latest_of(
 
 def timeout_seconds(role: str, settings: ContractsSettings) -> float:
     """After so long without a heartbeat the agent is declared dead."""
-    return settings.silence_seconds("supervisor" if role == SUPERVISOR_ROLE else "agent")
+    return silence_seconds(settings, "supervisor" if role == SUPERVISOR_ROLE else "agent")
 
 
 def agent(
@@ -87,9 +88,9 @@ def agent(
 def _restarts(row: AgentRow) -> AgentRestarts | None:
     if row.restarts is None:
         return None
-    told = cast("RestartCount", orjson.loads(row.restarts))
-    starts = moment(told["next_at"]) if row.agent_status is AgentStatus.RESTARTING else None
-    return AgentRestarts(told["attempts"], told["of"], starts)
+    newest = cast("RestartCount", orjson.loads(row.restarts))
+    starts = moment(newest["next_at"]) if row.agent_status is AgentStatus.RESTARTING else None
+    return AgentRestarts(newest["attempts"], newest["of"], starts)
 
 
 def life_step(change: AgentChange) -> dict[str, object]:

@@ -5,6 +5,7 @@ from typing import Final, cast
 
 from makima_kernel.event_log.log import Log
 from makima_kernel.service.contracts_settings import ContractsSettings
+from makima_kernel.service.silence_timeout import silence_seconds
 from makima_schemas.envelope import Recorded
 from makima_schemas.identity import stream_name
 from makima_schemas.maintenance import Windows
@@ -44,7 +45,7 @@ async def contract_facts(
     """
     found = await phase_standing(queries, row)
     now = datetime.now(UTC)
-    since = recent(now, settings.silence_seconds("supervisor"))
+    since = recent(now, silence_seconds(settings, "supervisor"))
     supervisor = await queries.supervisor(row.tenant, row.id)
     serving = await queries.daemons_serving(row.tenant, row.owner_id, MAX_DAEMONS)
     return ContractFacts(

@@ -1,1 +1,2 @@
+-- Restarts are not shown any more.
 alter table agents drop column restarts;

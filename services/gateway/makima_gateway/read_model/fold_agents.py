@@ -96,11 +96,11 @@ def apply(rows: Rows, contract: ContractRow | None, recorded: Recorded, event: A
 
 def restart_count(recorded: Recorded, event: AgentStep) -> RestartCount | None:
     """What the event tells of a restart after a crash. Its time is by our clock, not by the daemon's."""
-    told: Restarts | None = getattr(event, "restarts", None)
-    if told is None:
+    reported: Restarts | None = getattr(event, "restarts", None)
+    if reported is None:
         return None
-    starts = recorded.recorded_at + timedelta(seconds=told.delay_seconds)
-    return RestartCount(attempts=told.attempts, of=told.of, next_at=rfc3339(starts))
+    starts = recorded.recorded_at + timedelta(seconds=reported.delay_seconds)
+    return RestartCount(attempts=reported.attempts, of=reported.of, next_at=rfc3339(starts))
 
 
 def supervisor_task_created(rows: Rows, contract: ContractRow, recorded: Recorded) -> None:

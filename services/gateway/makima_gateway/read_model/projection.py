@@ -8,7 +8,8 @@ import structlog
 from makima_kernel.projections.projector import Applied
 
 from makima_gateway.read_model.fold import EVENTS, fold
-from makima_gateway.read_model.storage import SQL, load, store, touched
+from makima_gateway.read_model.storage import SQL, load, store
+from makima_gateway.read_model.touched import touched
 
 NAME: Final = "gateway"
 

@@ -1,7 +1,7 @@
 """Loads the rows that a batch of events needs from Postgres, and writes them back, in few statements."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
@@ -11,50 +11,24 @@ import asyncpg
 from makima_kernel.event_log.columns import columns
 from makima_kernel.event_log.copy_text import NULL, copy_source, copy_text
 from makima_kernel.event_log.named_sql import named
-from makima_schemas.agent import AgentEvent, AgentStatus
-from makima_schemas.codec import Event
-from makima_schemas.contract.events import (
-    ContractArchived,
-    ContractAssigned,
-    ContractCreated,
-    QuestionAnswered,
-    TaskClaimed,
-    TaskCompleted,
-    TaskCreated,
-    TaskFailed,
-    TaskReleased,
-    TaskStarted,
-)
+from makima_schemas.agent import AgentStatus
 from makima_schemas.contract.model import ContractStatus, TaskStatus
-from makima_schemas.envelope import Recorded
-from makima_schemas.supervisor import (
-    RestorationProved,
-    SupervisorEvent,
-    SupervisorRegistered,
-    SupervisorStateChanged,
-)
-from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
 from makima_gateway.read_model.counters import agent_changes, changes, counted, counted_agent
-from makima_gateway.read_model.fold import contract_of
-from makima_gateway.read_model.fold_agents import ENDS
 from makima_gateway.read_model.rows import (
     AgentCountRow,
-    AgentKey,
     AgentRow,
-    ContractKey,
     ContractRow,
     DaemonRow,
-    InnerKey,
     MessageRow,
     MonitorRow,
     QuestionRow,
     Rows,
-    SenderKey,
     SupervisorRow,
     TallyRow,
     TaskRow,
 )
+from makima_gateway.read_model.touched import Touched
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 _MEMBERS: Final[Mapping[type, Callable[[object], tuple[object, ...]]]] = {
@@ -74,74 +48,8 @@ _MEMBERS: Final[Mapping[type, Callable[[object], tuple[object, ...]]]] = {
 }
 _COPIED: Final = tuple(field.name for field in fields(MonitorRow))
 _WIDTH: Final[Mapping[object, int]] = {cls: len(fields(cls)) for cls in _MEMBERS}
-# The events that may change who drives a contract, or whether somebody has to.
-CHANGES_DRIVER: Final = (ContractAssigned, RestorationProved, *ENDS)
-OF_SUPERVISOR: Final = (SupervisorEvent, ContractCreated, *CHANGES_DRIVER)
-TASK_MOVES: Final = (TaskClaimed, TaskStarted, TaskReleased, TaskCompleted, TaskFailed)
 K = TypeVar("K", bound=tuple[str, ...])
 R = TypeVar("R")
-
-
-@dataclass(slots=True)
-class Touched:
-    """The keys of the rows that a batch needs from the database.
-
-    Rows that the batch creates itself are in the working set, not in the database.
-    """
-
-    contracts: set[ContractKey] = field(default_factory=set[ContractKey])
-    # Contracts that the batch creates: of these, only the supervisors that registered before are loaded.
-    created: set[ContractKey] = field(default_factory=set[ContractKey])
-    # Contracts that go to a daemon, end or are reopened in the batch: their supervisors are loaded, too.
-    assigned: set[ContractKey] = field(default_factory=set[ContractKey])
-    archived: set[ContractKey] = field(default_factory=set[ContractKey])  # all their agents are loaded
-    tasks: set[InnerKey] = field(default_factory=set[InnerKey])
-    questions: set[InnerKey] = field(default_factory=set[InnerKey])
-    supervisors: set[SenderKey] = field(default_factory=set[SenderKey])
-    daemons: set[SenderKey] = field(default_factory=set[SenderKey])
-    agents: set[AgentKey] = field(default_factory=set[AgentKey])
-
-
-def touched(batch: Iterable[tuple[Recorded, Event]]) -> Touched:
-    """The keys of the rows to load."""
-    needed = Touched()
-    for recorded, event in batch:
-        key = contract_of(recorded, event)
-        if isinstance(event, ContractCreated):
-            needed.created.add((recorded.tenant, recorded.entity_id))
-        elif key is not None and key not in needed.created:
-            needed.contracts.add(key)
-            if isinstance(event, TASK_MOVES):
-                needed.tasks.add((*key, event.task_id))
-            elif isinstance(event, QuestionAnswered):
-                needed.questions.add((*key, event.question_id))
-        if key is not None:
-            _add_agents(needed, key, event)
-        if isinstance(event, SupervisorRegistered | SupervisorStateChanged):
-            needed.daemons.add((recorded.tenant, event.daemon_id))
-        senders = {"supervisor": needed.supervisors, "daemon": needed.daemons}.get(recorded.category)
-        if senders is not None:
-            senders.add((recorded.tenant, recorded.entity_id))
-    return needed
-
-
-def _add_agents(needed: Touched, key: ContractKey, event: Event) -> None:
-    if (role := _agent_of(event)) is not None:
-        needed.agents.add((*key, role))
-    if isinstance(event, ContractArchived):
-        needed.archived.add(key)
-    if isinstance(event, CHANGES_DRIVER):
-        needed.assigned.add(key)
-
-
-def _agent_of(event: Event) -> str | None:
-    """The role of the contract's agent that an event may change; None: it changes none."""
-    if isinstance(event, AgentEvent):
-        return event.role
-    of_supervisor = isinstance(event, OF_SUPERVISOR) or (
-        isinstance(event, TaskCreated) and event.is_supervisor
-    )
-    return SUPERVISOR_ROLE if of_supervisor else None
 
 
 async def load(connection: asyncpg.Connection, needed: Touched) -> Rows:

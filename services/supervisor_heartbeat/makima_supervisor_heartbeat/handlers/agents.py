@@ -22,10 +22,10 @@ from makima_schemas.agent import (
 )
 from makima_schemas.commands import Accepted, Reply, Request, problem
 from makima_schemas.errors import ErrorCode
+from makima_schemas.identity import is_agent_id
 from makima_schemas.refusal import Refused
 from nats.aio.client import Client
 
-from makima_supervisor_heartbeat.domain.agents.agent import is_agent_id
 from makima_supervisor_heartbeat.domain.agents.refusals import refuse_reserved
 from makima_supervisor_heartbeat.domain.agents.statuses import RESTARTING
 from makima_supervisor_heartbeat.domain.agents.triggers import Join, OrderAgentRestart, Report

@@ -112,19 +112,23 @@ async def test_dead_letters_come_in_pages_newest_first(gateways: Gateways, syste
     assert second.next_cursor is None
 
 
+async def heartbeat_set_aside(gateways: Gateways, daemon: str, payload: bytes) -> None:
+    await dead_letter(
+        gateways.replicas[0].nats,
+        stream=subjects.HEARTBEATS_STREAM,
+        consumer="supervisor_heartbeat",
+        reason="too many",
+        origin={"subject": f"makima.shards.1.daemon.{daemon}", "sequence": 1},
+        payload=payload,
+    )
+
+
 async def test_a_dead_letter_is_sent_again_or_deleted_once(gateways: Gateways, system: System) -> None:
     nats = gateways.replicas[0].nats
     letters = await nats.jetstream().stream_info(subjects.DEAD_LETTERS_STREAM)
     first = letters.state.last_seq + 1
     for payload in (BEAT, b"{", b"{"):
-        await dead_letter(
-            nats,
-            stream=subjects.HEARTBEATS_STREAM,
-            consumer="supervisor_heartbeat",
-            reason="too many",
-            origin={"subject": "makima.shards.1.daemon.d7", "sequence": 1},
-            payload=payload,
-        )
+        await heartbeat_set_aside(gateways, "d7", payload)
     shown = {letter.id: letter for letter in (await system.dead_letters({"limit": 3})).items}
     assert shown[str(first)].retry_until is not None
     assert shown[str(first + 1)].retry_until is None
@@ -151,24 +155,14 @@ async def test_a_dead_letter_is_sent_again_or_deleted_once(gateways: Gateways, s
 async def test_a_repeat_with_the_same_key_gets_the_first_answer_and_sends_nothing_twice(
     gateways: Gateways, http: httpx.AsyncClient
 ) -> None:
-    nats = gateways.replicas[0].nats
-    jetstream = nats.jetstream()
+    jetstream = gateways.replicas[0].nats.jetstream()
     first = (await jetstream.stream_info(subjects.DEAD_LETTERS_STREAM)).state.last_seq + 1
     for _ in range(2):
-        await dead_letter(
-            nats,
-            stream=subjects.HEARTBEATS_STREAM,
-            consumer="supervisor_heartbeat",
-            reason="too many",
-            origin={"subject": "makima.shards.1.daemon.d8", "sequence": 1},
-            payload=BEAT.replace(b"d7", b"d8"),
-        )
+        await heartbeat_set_aside(gateways, "d8", BEAT.replace(b"d7", b"d8"))
     shown = body(await http.get(f"/dead-letters/{first}"))
     assert (shown["id"], shown["sender"], shown["deliveries"]) == (str(first), "daemon:d8", 1)
-    retry, delete = (
-        functools.partial(http.request, method, f"/dead-letters/{first + place}{verb}")
-        for place, (method, verb) in enumerate((("POST", "/retry"), ("DELETE", "")))
-    )
+    retry = functools.partial(http.post, f"/dead-letters/{first}/retry")
+    delete = functools.partial(http.delete, f"/dead-letters/{first + 1}")
     answers = [await retry(headers={"Idempotency-Key": "one"}) for _ in range(2)]
     assert [each.status_code for each in answers] == [202, 202]
     assert answers[0].content == answers[1].content

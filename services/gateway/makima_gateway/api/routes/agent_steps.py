@@ -18,12 +18,12 @@ from makima_gateway.api import agents as views
 from makima_gateway.api import heartbeats
 from makima_gateway.api.lenient_bodies import request_body
 from makima_gateway.api.reads import AgentRole, ContractId
+from makima_gateway.api.schemas.agent_reports import AgentStatusReport
 from makima_gateway.api.schemas.agents import (
     AgentHeartbeatRequest,
     AgentLeave,
     AgentRestart,
     AgentRestartAsked,
-    AgentStatusReport,
     Answer,
     SenderAnswer,
     SupervisorHeartbeatRequest,
@@ -108,7 +108,7 @@ async def report_agent_status(
     """
     await _joinable(write, contract_id, role)
     connection_id = connection_of(write.principal, body.connection_id)
-    restarts = None if body.restarts is None else body.restarts.told
+    restarts = None if body.restarts is None else body.restarts.reported
     command = ReportAgentStatus(body.reported, connection_id, body.reason, restarts)
     return _answer(write, role, "ok", await _send(write, contract_id, role, command))
 

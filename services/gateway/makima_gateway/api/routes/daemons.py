@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import cast
 
 from fastapi import APIRouter, Request
+from makima_kernel.service.silence_timeout import silence_seconds
 from makima_schemas import subjects
 from makima_schemas.heartbeat_completion import completed_daemon
 from makima_schemas.heartbeat_reader import RefusedHeartbeatError, read_daemon
@@ -66,7 +67,7 @@ async def daemon_heartbeat(daemon_id: DaemonId, request: Request, write: Writing
     times = write.gateway.settings.contracts
     shown = (daemon_id, beat.hostname, True, now, list(beat.agents), beat.worktrees, beat.capacity)
     return json_response(
-        DaemonBeat(*shown, times.heartbeat_interval_seconds, times.silence_seconds("daemon"))
+        DaemonBeat(*shown, times.heartbeat_interval_seconds, silence_seconds(times, "daemon"))
     )
 
 

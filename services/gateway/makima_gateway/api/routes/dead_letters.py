@@ -6,6 +6,7 @@ from typing import Annotated, get_args
 import structlog
 from fastapi import APIRouter, Path
 from makima_kernel.service.settings import Settings
+from makima_kernel.service.silence_timeout import silence_seconds
 from makima_schemas.silence import SenderKind
 from nats.errors import Error as NatsError
 from starlette.responses import Response
@@ -101,7 +102,7 @@ async def _note(write: WriteContext, handled: Handled) -> None:
 
 def timeouts(settings: Settings) -> Timeouts:
     kinds: tuple[SenderKind, ...] = get_args(SenderKind)
-    return {kind: timedelta(seconds=settings.contracts.silence_seconds(kind)) for kind in kinds}
+    return {kind: timedelta(seconds=silence_seconds(settings.contracts, kind)) for kind in kinds}
 
 
 def _view(letter: DeadLetter) -> DeadLetterView:

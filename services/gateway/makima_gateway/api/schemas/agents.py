@@ -2,19 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Final, Literal, Self, cast, get_args
+from typing import Annotated, Final, Literal, cast, get_args
 
 from makima_schemas import heartbeat
 from makima_schemas.agent import (
-    MAX_RESTART_DELAY_SECONDS,
-    MAX_RESTARTS,
     AgentStatus,
     Id,
     Reason,
-    Restarts,
 )
 from msgspec import Meta
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict
 
 from makima_gateway.api.schemas.senders import SenderName, SenderSequence
 from makima_gateway.http.bodies import Body, Text
@@ -193,7 +190,7 @@ def _storable(text: str) -> str:
     return text
 
 
-_Reason = Annotated[Reason, AfterValidator(_storable)]
+StorableReason = Annotated[Reason, AfterValidator(_storable)]
 _PROGRESS: Final = cast("Meta", get_args(heartbeat.Percent)[1])
 _Progress = Annotated[int, Strict(), Field(ge=cast("int", _PROGRESS.ge), le=cast("int", _PROGRESS.le))]
 _Activity = Annotated[Text, Field(max_length=heartbeat.MAX_ACTIVITY)]
@@ -270,44 +267,4 @@ class AgentLeave(Body):
 class AgentRestart(Body):
     """A request to restart an agent."""
 
-    reason: _Reason | None = None
-
-
-class RestartsTold(Body):
-    """This is restart number `attempts` in a row, of `of`; the process is started after `delay_seconds`."""
-
-    attempts: Annotated[int, Strict(), Field(ge=1, le=MAX_RESTARTS)]
-    of: Annotated[int, Strict(), Field(ge=1, le=MAX_RESTARTS)]
-    delay_seconds: Annotated[float, Field(ge=0, le=MAX_RESTART_DELAY_SECONDS)] = 0.0
-
-    @property
-    def told(self) -> Restarts:
-        return Restarts(self.attempts, self.of, self.delay_seconds)
-
-
-class AgentStatusReport(Body):
-    """What a daemon saw of an agent, or what the agent says of itself; `connection_id` null: the daemon speaks.
-
-    `status` is the older form of `agent_status`: `active` is `working`, `waiting` is `ready`. `restarts` goes with
-    `restarting`, after a crash.
-    """
-
-    agent_status: AgentStatus | None = None
-    status: OldStatus | None = None
-    connection_id: Id | None = None
-    reason: _Reason | None = None
-    restarts: RestartsTold | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if self.restarts is not None and self.agent_status is not AgentStatus.RESTARTING:
-            raise ValueError("restarts go with agent_status restarting, and with no other")
-        if (self.agent_status is None) == (self.status is None):
-            raise ValueError("give agent_status, or status, and not both")
-        return self
-
-    @property
-    def reported(self) -> AgentStatus:
-        if self.agent_status is not None:
-            return self.agent_status
-        return AgentStatus.WORKING if self.status == "active" else AgentStatus.READY
+    reason: StorableReason | None = None

@@ -20,7 +20,6 @@ from makima_schemas.agent import (
 )
 from makima_schemas.connections import fence
 from makima_schemas.evidence import Evidence
-from makima_schemas.identity import is_id
 
 from makima_supervisor_heartbeat.domain.agents import triggers as t
 from makima_supervisor_heartbeat.domain.agents.refusals import no_daemon, not_found, superseded
@@ -50,12 +49,10 @@ class Agent:
     version: int = 0  # of its stream
     since_version: int = 0  # of its stream, when it came into its status
     evidence: Evidence | None = None  # of the verdict in force
-    restarts: Restarts | None = (
-        None  # that its daemon told last; None: none since it left or a person restarted it
-    )
-    stuck: datetime | None = (
-        None  # its last progress, if it is at work without any since; None: it is not stuck
-    )
+    # What its daemon reported last; None: nothing since it left or a person restarted it.
+    restarts: Restarts | None = None
+    # Its last progress, if it is at work without any since; None: it is not stuck.
+    stuck: datetime | None = None
 
     @property
     def alive(self) -> bool:
@@ -131,12 +128,6 @@ class AgentDecider:
                 return after
 
 
-def is_agent_id(target: str) -> bool:
-    """True for `<contract_id>:<role>`."""
-    contract_id, _, role = target.partition(":")
-    return is_id(contract_id) and is_id(role)
-
-
 def _join(join: t.Join, agent: Agent) -> list[AgentEvent]:
     """A connection that was in force and was replaced never comes back; any other one may join in any status."""
     returns = join.connection_id == agent.connection_id
@@ -180,12 +171,8 @@ def _report(report: t.Report, agent: Agent) -> list[AgentEvent]:
 
 def _is_another_attempt(report: t.Report, agent: Agent) -> bool:
     """True if it crashed again before it joined."""
-    told, known = report.restarts, agent.restarts
-    return (
-        agent.status is AgentStatus.RESTARTING
-        and told is not None
-        and (known is None or told.attempts != known.attempts)
-    )
+    reported, known = (each and each.attempts for each in (report.restarts, agent.restarts))
+    return agent.status is AgentStatus.RESTARTING and reported not in (None, known)
 
 
 def _leave(leave: LeaveAgent, connection_id: str | None, agent: Agent) -> list[AgentEvent]:
