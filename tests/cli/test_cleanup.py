@@ -80,12 +80,14 @@ async def test_it_shows_what_it_would_do_then_does_that_and_keeps_what_has_workt
     shown = await makima("contracts", "cleanup", *options)
     archived = {ids["gone"], ids["dirty"], ids["away"], ids["built"]}
     assert steps(shown.json) == {
+        "cleanup_worktrees": (archived, set()),
         "archive_old": ({ids["failed"]}, set()),
         "cleanup_archived": (archived, set()),
     }
     assert (await statuses(http))["failed"] == "failed", "a dry run changes nothing"
     done = await makima("contracts", "cleanup", *options, "--no-dry-run", "--force")
     assert steps(done.json) == {
+        "cleanup_worktrees": ({ids["gone"]}, {ids["dirty"], ids["away"], ids["built"]}),
         "archive_old": ({ids["failed"]}, set()),
         "cleanup_archived": ({ids["gone"]}, {ids["dirty"], ids["away"], ids["built"]}),
     }

@@ -55,6 +55,7 @@ class Machine:
         default_factory=lambda: {role: command(role) for role in ROLES}
     )
     capacity: int = 4
+    repository: Path | None = None
     env: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
@@ -62,7 +63,13 @@ class Machine:
         agents = {
             role: AgentCommand(command=line, env=dict(self.env)) for role, line in self.commands.items()
         }
-        return Config(daemon_id=self.daemon_id, capacity=self.capacity, workspace=self.folder, agents=agents)
+        return Config(
+            daemon_id=self.daemon_id,
+            capacity=self.capacity,
+            workspace=self.folder,
+            repository=self.repository,
+            agents=agents,
+        )
 
     @property
     def workspace(self) -> Workspace:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from makima_daemon import worktrees as module
-from makima_daemon.worktrees import WorktreeError, Worktrees
+from makima_daemon.worktrees import Removal, WorktreeError, Worktrees
 from makima_kernel.testing import eventually
 
 
@@ -99,7 +100,7 @@ async def test_a_foreign_folder_is_kept_and_not_used(
             await worktrees.make(contract)
     assert elsewhere.is_dir()
     assert other.is_dir()
-    assert worktrees.count == 0
+    assert worktrees.count == 3, "or it would not be asked for them, and their contracts be deleted"
 
 
 async def test_a_folder_put_in_the_place_of_ours_is_foreign(worktrees: Worktrees, tmp_path: Path) -> None:
@@ -175,12 +176,19 @@ async def test_a_worktree_that_a_killed_daemon_was_making_blocks_nothing(
     marker.write_text(half_made)
     go.touch()
     after = Worktrees(root, "d1", repository)
-    assert after.count == 0
+    assert after.count == 1
     if asked == "make":
         assert (await after.make("c1") / "README").read_text() == "hello"
     else:
-        assert (await after.remove("c1", ())).kept_because is None
+        assert await after.remove("c1", ()) == Removal(removed=True)
         assert files(root) == []
+
+
+async def test_a_worktree_that_a_person_has_deleted_is_counted_no_more(worktrees: Worktrees) -> None:
+    """It was counted until the daemon was started again."""
+    shutil.rmtree(await worktrees.make("c1"))
+    assert worktrees.count == 0
+    assert await worktrees.remove("c1", ()) == Removal(removed=False)
 
 
 @pytest.mark.parametrize("contract", ["../c1", "a/b", ".", "", "x" * 65])

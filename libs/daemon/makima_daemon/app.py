@@ -27,7 +27,7 @@ from makima_daemon.roster import Roster
 from makima_daemon.state_file import StateFile
 from makima_daemon.surroundings import Surroundings
 from makima_daemon.workspace import Workspace
-from makima_daemon.worktrees import WorktreeError, Worktrees
+from makima_daemon.worktrees import Removal, WorktreeError, Worktrees
 
 AWAY_RETRY_SECONDS: Final = 2.0
 LEAST_INTERVAL_SECONDS: Final = 1.0  # between two heartbeats, whatever makima says
@@ -160,9 +160,8 @@ class RunningDaemon:
         self.roster.forget_failed(contract_id)  # it has ended
         try:
             removal = await self._worktrees.remove(contract_id, self.roster.contracts)
-        except WorktreeError as error:
-            event_log.warn("worktree.kept", contract_id=contract_id, reason=str(error))
-            raise
+        except WorktreeError as error:  # git refuses, for example, what a person has locked
+            removal = Removal(removed=False, kept_because=str(error))
         if removal.kept_because is not None:
             event_log.warn("worktree.kept", contract_id=contract_id, reason=removal.kept_because)
             return {"removed": 0, "kept": 1, "reason": removal.kept_because}

@@ -56,11 +56,12 @@ class Worktrees:
         self._repository = repository
         self._turns: dict[str, asyncio.Lock] = {}  # by contract id
         self._working = set[asyncio.Task[object]]()  # its callers may be gone
-        self._count = sum(self._is_ours(marker.stem) for marker in root.glob(".*.json"))
 
     @property
     def count(self) -> int:
-        return self._count
+        """All folders that lie there, also one that is not ours: who asks us to remove it is told that it is kept."""
+        with os.scandir(self._root) as found:
+            return sum(not each.name.startswith(".") for each in found)
 
     async def make(self, contract_id: str) -> Path:
         """The contract's folder, made if it is missing. Raises `WorktreeError`."""
@@ -92,16 +93,15 @@ class Worktrees:
                 await self._undo_interrupted(contract_id)
                 raise
             self._mark(contract_id, path)
-            self._count += 1
             return path
 
     async def _remove(self, contract_id: str, in_use: Collection[str]) -> Removal:
         async with self._turn(contract_id):
             path = self._path(contract_id)
-            await self._undo_interrupted(contract_id)
+            undone = await self._undo_interrupted(contract_id)
             if not path.is_symlink() and not path.exists():
                 self._marker(contract_id).unlink(missing_ok=True)
-                return Removal(removed=False)
+                return Removal(removed=undone)
             kept = self._foreign(contract_id, path) or (
                 "agents of the contract run in it" if contract_id in in_use else await self._would_lose(path)
             )
@@ -109,7 +109,6 @@ class Worktrees:
                 return Removal(removed=False, kept_because=kept)
             await self._removed(path)
             self._marker(contract_id).unlink(missing_ok=True)
-            self._count -= 1
             return Removal(removed=True)
 
     def _turn(self, contract_id: str) -> asyncio.Lock:
@@ -144,11 +143,12 @@ class Worktrees:
             return is_marked and not path.is_symlink() and not (path / ".git").is_dir()
         return False
 
-    async def _undo_interrupted(self, contract_id: str) -> None:
-        """Remove a folder whose making was interrupted, and its marker. Raises `WorktreeError`."""
+    async def _undo_interrupted(self, contract_id: str) -> bool:
+        """Remove a folder whose making was interrupted, and its marker. True: there was one. Raises `WorktreeError`."""
         if not self._is_half_made(contract_id):
-            return
+            return False
         path = self._path(contract_id)
+        was_there = path.exists()
         if self._repository is not None:
             # Twice --force: git locks a worktree while it makes it. It fails for one that it does not know yet.
             await _git(self._repository, "worktree", "remove", "--force", "--force", str(path))
@@ -157,6 +157,7 @@ class Worktrees:
         except OSError as error:
             raise WorktreeError(f"{path}, half made, cannot be removed: {error}") from error
         self._marker(contract_id).unlink(missing_ok=True)
+        return was_there
 
     def _is_ours(self, stem: str) -> bool:
         """True if the marker `stem` is this daemon's, and still of the folder that it was made for."""

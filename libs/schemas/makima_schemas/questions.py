@@ -91,7 +91,7 @@ class CleanupWorktrees:
 
 
 class WorktreesRemoved(TypedDict):
-    daemons: list[str]
+    daemons: list[str]  # that have removed one
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,3 +98,30 @@ async def test_a_worktree_that_the_daemon_keeps_is_not_called_removed(world: Wor
         ErrorCode.UNAVAILABLE,
         "daemon d1 kept the worktree: it has something uncommitted",
     )
+
+
+async def test_what_each_of_several_daemons_did_is_told(world: World, nats: Client) -> None:
+    """Who confirms has not always had one; and beside one that keeps its worktree another has removed its own."""
+    answers = {
+        "had-none": b'{"removed": 0}',
+        "had-one": b'{"removed": 1}',
+        "has-it-still": b'{"removed": 0, "kept": 1, "reason": "it is locked"}',
+    }
+
+    async def answer(message: Msg) -> None:
+        await message.respond(answers[message.subject.split(".")[-2]])
+
+    await world.replica()
+    await world.send("c1", simple(), c.StartContract())
+    for daemon in answers:
+        await joined(world, "c1", daemon)
+        await nats.subscribe(subjects.daemon_signal(daemon, "cleanup_worktrees"), cb=answer)
+    await world.send("c1", c.FailContract())
+    await confirm_subscriptions(nats)
+    kept = await cleaned(world, "c1")
+    assert isinstance(kept, Problem)
+    assert kept.detail == (
+        "daemon had-one removed its worktree; daemon has-it-still kept the worktree: it is locked"
+    )
+    answers["has-it-still"] = answers["had-none"]
+    assert await cleaned(world, "c1") == {"daemons": ["had-one"]}

@@ -26,6 +26,11 @@ class Step(Enum):
         """What has been done to a contract after it."""
         return {"WORKTREES": "cleared of worktrees", "ARCHIVE": "archived", "DELETE": "deleted"}[self.name]
 
+    @property
+    def would_be(self) -> str:
+        """The same, of a dry run, which looks at no machine."""
+        return f"would be {self.done}" + (", if a machine has any:" if self is Step.WORKTREES else "")
+
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
@@ -43,6 +48,7 @@ class StepPlan:
     step: Step
     ids: Sequence[str]
     skipped: Sequence[Skipped] = ()
+    statuses: Sequence[str] | None = None  # of its contracts; None: as the batch operation selects them
 
     def shown(self) -> Json:
         skipped = [{"id": one.id, "code": one.code, "detail": one.detail} for one in self.skipped]
@@ -65,39 +71,45 @@ class Plan:
 
 
 async def planned(http: Http, steps: Sequence[Step], hours: float) -> Plan:
-    """What each step would be applied to now; nothing is changed."""
-    return Plan(hours, [await _batch(http, step, hours, dry_run=True) for step in Step if step in steps])
+    """What each step would be applied to now; nothing is changed.
+
+    Who deletes removes the worktrees before: of the archived contracts only, if nobody has chosen that step.
+    """
+    needed = {Step.WORKTREES, *steps} if Step.DELETE in steps else steps
+    only = {} if Step.WORKTREES in steps else {Step.WORKTREES: ["archived"]}
+    return Plan(
+        hours,
+        [await _batch(http, step, hours, only.get(step), dry_run=True) for step in Step if step in needed],
+    )
 
 
 async def carry_out(http: Http, plan: Plan) -> Plan:
     """Take the steps of the plan, and return what was done.
 
-    Only contracts that the plan names are deleted, so none that was archived, or became old enough, meanwhile. Of
-    each, the worktrees are removed before; one whose worktrees are not is skipped.
+    Only contracts that the plan names are deleted, so none that was archived, or became old enough, meanwhile. One
+    whose worktrees were not removed is skipped.
     """
-    hours, done = plan.older_than_hours, list[StepPlan]()
+    done = list[StepPlan]()
     kept: dict[str, Skipped] = {}
-    cleared = any(one.step is Step.WORKTREES for one in plan.steps)
     for one in plan.steps:
-        if one.step is not Step.DELETE:
-            result = await _batch(http, one.step, hours)
-        else:
-            if not cleared and one.ids:
-                removal = await _batch(http, Step.WORKTREES, hours, status_filter=["archived"])
-                kept = {each.id: each for each in removal.skipped}
-            result = await _delete(http, one, kept)
+        if one.step is Step.DELETE:
+            done.append(await _delete(http, one, kept))
+            continue
+        done.append(await _batch(http, one.step, plan.older_than_hours, one.statuses))
         if one.step is Step.WORKTREES:
-            kept = {each.id: each for each in result.skipped}
-        done.append(result)
+            kept = {each.id: each for each in done[-1].skipped}
     return replace(plan, steps=done)
 
 
-async def _batch(http: Http, step: Step, hours: float, **members: object) -> StepPlan:
-    body = {"operation": step.value, "older_than_hours": hours, **members}
+async def _batch(
+    http: Http, step: Step, hours: float, statuses: Sequence[str] | None, *, dry_run: bool = False
+) -> StepPlan:
+    body: dict[str, object] = {"operation": step.value, "older_than_hours": hours, "dry_run": dry_run}
+    body |= {} if statuses is None else {"status_filter": list(statuses)}
     answer = (await http.send("POST", "/contracts/batch", body, timeout=BATCH_TIMEOUT_SECONDS)).body
     errors = cast("Sequence[Json]", answer["errors"])
     skipped = [Skipped(str(each["id"]), str(each["code"]), str(each["detail"])) for each in errors]
-    return StepPlan(step, cast("Sequence[str]", answer["affected_ids"]), skipped)
+    return StepPlan(step, cast("Sequence[str]", answer["affected_ids"]), skipped, statuses)
 
 
 async def _delete(http: Http, planned_step: StepPlan, kept: dict[str, Skipped]) -> StepPlan:

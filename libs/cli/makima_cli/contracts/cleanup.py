@@ -52,10 +52,11 @@ def cleanup(
 ) -> None:
     """Remove the worktrees of contracts that ended long ago, archive them, and delete those that are archived.
 
-    It always works in this order: worktrees, archive, delete. Without `--no-dry-run` it only shows what it would do;
-    with it, it asks first. Before a contract is deleted, its worktrees are removed, also without `--worktrees`: one
-    that is kept on its machine (something uncommitted in it, its daemon away) keeps its contract, and it is said why.
-    What a run archives, it does not delete. Requires an administrator's token.
+    It always works in this order: worktrees, archive, delete. Without `--no-dry-run` it only shows what it would do,
+    without a look at any machine; with it, it asks first. Before contracts are deleted, their worktrees are removed,
+    also without `--worktrees`: one that is kept on its machine (something uncommitted in it, somebody else made it, its
+    daemon is away) keeps its contract, and it is said why. What a run archives, it does not delete. Requires an
+    administrator's token.
     """
     steps = tuple(
         step
@@ -87,7 +88,7 @@ def _show(session: Session, plan: Plan, *, dry_run: bool) -> None:
         return
     for step in plan.steps:
         for contract_id in step.ids:
-            say(f"{'would be ' if dry_run else ''}{step.step.done} {contract_id}")
+            say(f"{step.step.would_be if dry_run else step.step.done} {contract_id}")
         for skipped in step.skipped:
             say(f"skipped {skipped.id}: {skipped.detail or skipped.code} [{skipped.code}]")
     _say_plan(plan, err=False)

@@ -1,5 +1,7 @@
 """The query `cleanup_worktrees`: asks the daemons that ran an ended contract to remove its worktrees."""
 
+from collections.abc import Sequence
+
 from makima_schemas.contract.model import TERMINAL_STATUSES
 from makima_schemas.errors import ErrorCode
 from makima_schemas.questions import CleanupWorktrees, WorktreesRemoved
@@ -11,7 +13,7 @@ from makima_completion_detector.queries import Queries
 
 
 class CleanUp:
-    """Answers with the ids of the daemons that confirmed the removal; none if no daemon holds a worktree."""
+    """Answers with the ids of the daemons that have removed a worktree; none if none had one."""
 
     def __init__(self, queries: Queries, lookup: ContractLookup, worktrees: Worktrees) -> None:
         self._queries, self._lookup, self._worktrees = queries, lookup, worktrees
@@ -43,21 +45,31 @@ class CleanUp:
         holders = self._worktrees.holders(
             await self._queries.daemons_of(question.tenant, question.contract_id)
         )
-        for answer in await self._worktrees.remove(question.contract_id, holders):
-            _check(answer)
-        return {"daemons": list(holders)}
+        answers = await self._worktrees.remove(question.contract_id, holders)
+        _check(answers)
+        return {"daemons": [each.daemon_id for each in answers if each.removed]}
 
 
-def _check(answer: Removal) -> None:
+def _check(answers: Sequence[Removal]) -> None:
+    """Raises `Refused` if one is left, or may be; the detail tells of every daemon, also of what was removed."""
+    if all(each.confirmed and each.kept_because is None for each in answers):
+        return
+    hints = {
+        "look at it on that machine, keep or remove what is in it, and ask again"
+        if each.confirmed
+        else "ask again when it is connected"
+        for each in answers
+        if not each.confirmed or each.kept_because is not None
+    }
+    details = filter(None, map(_detail, answers))
+    raise Refused(ErrorCode.UNAVAILABLE, "; ".join(details), hint="; ".join(sorted(hints)))
+
+
+def _detail(answer: Removal) -> str | None:
+    """What the daemon did; None: it had no worktree."""
+    daemon = f"daemon {answer.daemon_id}"
     if not answer.confirmed:
-        raise Refused(
-            ErrorCode.UNAVAILABLE,
-            f"daemon {answer.daemon_id} did not confirm that the worktrees are removed",
-            hint="ask again when it is connected",
-        )
+        return f"{daemon} did not confirm that the worktrees are removed"
     if answer.kept_because is not None:
-        raise Refused(
-            ErrorCode.UNAVAILABLE,
-            f"daemon {answer.daemon_id} kept the worktree: {answer.kept_because}",
-            hint="look at it on that machine, keep or remove what is in it, and ask again",
-        )
+        return f"{daemon} kept the worktree: {answer.kept_because}"
+    return f"{daemon} removed its worktree" if answer.removed else None

@@ -20,6 +20,7 @@ class Removal:
 
     daemon_id: str
     confirmed: bool  # it has looked, and removed what can be removed
+    removed: bool = False  # there was one
     kept_because: str | None = None  # why it kept one, e.g. something uncommitted in it; null: it kept none
 
 
@@ -66,7 +67,9 @@ class Worktrees:
 def removal(daemon_id: str, answer: DaemonAnswer) -> Removal:
     """What a daemon's answer means: `{"removed": …}`, with `kept` and `reason` if it kept one, or `{"error": …}`.
 
-    One that is no JSON is of a daemon that says no more than that it has done it.
+    One that is no JSON, or does not say how many, is of a daemon that says no more than that it has done it.
     """
+    confirmed = answer.outcome == "answered"
     kept = answer.reason if answer.members.get("kept") else None
-    return Removal(daemon_id, confirmed=answer.outcome == "answered", kept_because=kept)
+    removed = confirmed and bool(answer.members.get("removed", kept is None))
+    return Removal(daemon_id, confirmed, removed, kept)
