@@ -97,14 +97,31 @@ def test_only_watched_time_counts_and_an_episode_that_ends_begins_anew() -> None
     assert timers.watch(["a", "b"], 0.6, 1.0) == []
     assert timers.watch(["a", "b"], 0.0, 1.0) == [], "blind in between"
     assert timers.watch(["a", "b"], 0.5, 1.0) == ["a"]
-    timers.postpone("b", 1.0)
-    assert timers.watch(["a", "b"], 0.5, 0.0) == ["a"]
-    assert timers.watch(["a", "b"], 0.5, 0.0) == ["a", "b"]
     timers.restart("a")
     assert timers.watch(["a"], 9.0, 1.0) == []
     assert timers.watch([], 0.5, 1.0) == []
     assert timers.watch(["a", "b"], 9.0, 1.0) == [], "both are new again"
     assert timers.watch(["b"], 1.0, 1.0) == ["b"], "exactly so long"
+
+
+def test_what_was_refused_is_due_again_soon_and_then_ever_later() -> None:
+    timers, timeout = EpisodeTimers[str](), 300.0
+    waited = list[float]()
+    assert timers.watch(["a"], 0.0, timeout) == []
+    assert timers.watch(["a"], timeout, timeout) == ["a"]
+    for _ in range(7):
+        timers.retry("a", timeout)
+        seconds = 0.0
+        while timers.watch(["a"], 0.5, timeout) == []:
+            seconds += 0.5
+        waited.append(seconds + 0.5)
+    assert waited == [1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0]
+    timers.watch([], 0.5, timeout)
+    timers.watch(["a"], 0.0, timeout)
+    timers.retry("a", timeout)
+    assert timers.watch(["a"], 1.0, timeout) == ["a"], "an episode that ended is forgotten"
+    timers.restart("a")
+    assert timers.watch(["a"], 1.0, timeout) == [], "from the start"
 
 
 @pytest.fixture
@@ -164,7 +181,9 @@ async def test_a_dead_agents_task_returns_once_and_whoever_can_take_it_is_asked_
 async def test_many_tasks_of_an_unserved_role_are_one_request_and_delay_no_other_contract(
     settings_of_both: Settings, pool: asyncpg.Pool, nats: Client
 ) -> None:
-    """The daemon of the one contract does not answer; the other's is asked, and its task returned, meanwhile."""
+    """The daemon of the one contract does not answer; the other's is asked, and its task returned, meanwhile. The third
+    one has no capacity at first: that counted as asked.
+    """
     heard, unanswered, answers = list[tuple[str, str]](), list[Msg](), asyncio.Event()
 
     async def silent(message: Msg) -> None:
@@ -177,6 +196,13 @@ async def test_many_tasks_of_an_unserved_role_are_one_request_and_delay_no_other
         heard.append(("c2", orjson.loads(message.data)["role"]))
         await message.respond(b'{"accepted":true}')
 
+    async def full_at_first(message: Msg) -> None:
+        heard.append(("c3", orjson.loads(message.data)["role"]))
+        accepts = sum(contract == "c3" for contract, _ in heard) > 1
+        full = b'{"accepted":false,"reason":"its capacity of 1 agents is used up"}'
+        await message.respond(b'{"accepted":true}' if accepts else full)
+
+    await nats.subscribe(subjects.daemon_signal("d3", "start"), cb=full_at_first)
     await nats.subscribe(subjects.daemon_signal("d1", "start"), cb=silent)
     await nats.subscribe(subjects.daemon_signal("d2", "start"), cb=answering)
     await provision(nats, Log(pool), budget=0.01)
@@ -194,12 +220,13 @@ async def test_many_tasks_of_an_unserved_role_are_one_request_and_delay_no_other
                 "d2",
                 [e.TaskCreated("t1", "t", "plan", "tester"), e.TaskCreated("t2", "t", "plan", "builder")],
             ),
+            ("c3", "d3", [e.TaskCreated("t1", "t", "plan", "builder")]),
         ):
             assigned = (CREATED, e.ContractStarted(), e.ContractAssigned(daemon, "placed"))
             await system.record(f"contract-{contract}", *assigned, *tasks)
         await eventually(lambda: ("c2", "tester") in heard)
         queries = Queries(pool)
-        first = await queries.waiting_roles(2)
+        first = [role for role in await queries.waiting_roles(3) if role.contract_id != "c3"]
         assert [(role.contract_id, role.role) for role in first] == [("c1", "role0"), ("c2", "tester")], (
             "one of each contract before the second of any"
         )
@@ -218,5 +245,8 @@ async def test_many_tasks_of_an_unserved_role_are_one_request_and_delay_no_other
             await message.respond(b'{"accepted":true}')
         marked = "select count(*) filter (where asked_at_once) = 60 from stale_detector.role_tasks where contract_id = 'c1'"
         await eventually(lambda: pool.fetchval(marked), because="one of its roles was not asked for")
+        accepted = "select asked_at_once from stale_detector.role_tasks where contract_id = 'c3'"
+        await eventually(lambda: pool.fetchval(accepted), because="a refusal counted as asked")
     asked = [role for contract, role in heard if contract == "c1"]
     assert asked == ["role0", "role1"], "one request of a role, for all its tasks"
+    assert [contract for contract, _ in heard].count("c3") == 2, "no more once it was accepted"

@@ -14,6 +14,8 @@ from makima_schemas.envelope import Recorded
 K = TypeVar("K")
 
 ABSENT: Final = frozenset({AgentStatus.DEAD, AgentStatus.OFFLINE})
+# After each refusal in a row, and then always the last: a place may be free again at any time, and nobody says so.
+ASK_AGAIN_SECONDS: Final = (1.0, 2.0, 4.0, 8.0, 15.0)
 AGENT_EVENTS: Final = (AgentJoined, AgentLeft, AgentStatusChanged)
 TASK_EVENTS: Final = (e.TaskCreated, e.TaskClaimed, e.TaskReleased, e.TaskCompleted, e.TaskFailed)
 EVENTS: Final[frozenset[type]] = frozenset((*AGENT_EVENTS, *TASK_EVENTS, e.ContractDeleted))
@@ -72,6 +74,7 @@ class EpisodeTimers(Generic[K]):
 
     def __init__(self) -> None:
         self._seconds: dict[K, float] = {}  # episode → how long it was watched
+        self._refused: dict[K, int] = {}  # episode → how often in a row nothing came of it when it was due
 
     def watch(self, going_on: Collection[K], watched_seconds: float, timeout: float) -> list[K]:
         """The episodes that have lasted for `timeout` seconds.
@@ -82,12 +85,16 @@ class EpisodeTimers(Generic[K]):
             episode: self._seconds[episode] + watched_seconds if episode in self._seconds else 0.0
             for episode in going_on
         }
+        self._refused = {each: times for each, times in self._refused.items() if each in self._seconds}
         return [episode for episode, seconds in self._seconds.items() if seconds >= timeout]
 
-    def postpone(self, episode: K, seconds: float) -> None:
-        """The episode's time begins anew, so many seconds later."""
-        self._seconds[episode] = -seconds
+    def retry(self, episode: K, timeout: float) -> None:
+        """Nothing came of it: with this timeout it is due again after the next of `ASK_AGAIN_SECONDS`."""
+        times = self._refused.get(episode, 0)
+        self._refused[episode] = times + 1
+        self._seconds[episode] = timeout - ASK_AGAIN_SECONDS[min(times, len(ASK_AGAIN_SECONDS) - 1)]
 
     def restart(self, episode: K) -> None:
         """The episode's time begins anew."""
         self._seconds.pop(episode, None)
+        self._refused.pop(episode, None)
