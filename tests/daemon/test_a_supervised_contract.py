@@ -1,6 +1,7 @@
 """The whole chain with real processes: a started contract is placed, supervised, worked on, and survives its parts."""
 
 import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -10,7 +11,7 @@ import nats as nats_py
 import pytest
 import pytest_asyncio
 from makima_kernel.service.runtime import Service
-from makima_kernel.testing import PATIENCE
+from makima_kernel.testing import PATIENCE, eventually
 from makima_local.nats import Nats
 from makima_local.postgres import Postgres
 from makima_schemas import subjects
@@ -112,6 +113,48 @@ async def test_a_supervisor_goes_on_after_its_daemon_was_stopped_and_started_aga
         assert await supervised.tasks() == spawned
         await supervised.finish_tasks()
         await supervised.state_is("completed")
+
+
+async def test_a_killed_daemon_finds_its_supervisor_again_and_what_is_asked_of_it_reaches_it(
+    machine: Machine,
+) -> None:
+    """The same process goes on, and never two."""
+    del machine.commands["builder"]
+    async with daemon_process(machine) as (process, _):
+        supervised = await Supervised.started(machine)
+        spawned = await supervised.waits_for(2)
+        adopted = await machine.one_process(supervised.contract_id)
+        process.kill()
+        await process.wait()
+    async with machine.daemon() as ready:
+        assert ready.agents == (f"{supervised.contract_id}:supervisor",)
+        assert await machine.one_process(supervised.contract_id) == adopted
+        assert await supervised.outcomes() == ["fresh"], "it was not restored: it went on"
+        restart = await machine.gateways.clients[0].post(f"{supervised.path}/supervisor/restart", json={})
+        assert restart.status_code == 202, restart.text
+        await machine.one_process(supervised.contract_id, other_than=adopted)
+        await supervised.proved(2)
+        assert await supervised.tasks() == spawned
+        connection = supervised.connection()
+        await machine.say("superseded", contract_id=supervised.contract_id, connection_id=connection)
+        await eventually(lambda: machine.processes(supervised.contract_id) == [])
+
+
+@pytest.mark.skipif(not CHAOS, reason="many processes of Python: `make test-long`")
+async def test_a_supervisor_that_a_later_daemon_found_may_end(machine: Machine) -> None:
+    """Nobody knows the exit code of another process's child: what it said of itself is what counts."""
+    del machine.commands["builder"]
+    async with daemon_process(machine) as (process, _):
+        supervised = await Supervised.started(machine)
+        await supervised.waits_for(2)
+        process.kill()
+        await process.wait()
+    async with machine.daemon():
+        await supervised.finish_tasks()
+        await supervised.state_is("completed")
+        await eventually(lambda: json.loads(machine.workspace.state.read_text()) == [])
+        assert machine.processes(supervised.contract_id) == []
+    assert await supervised.outcomes() == ["fresh"], "it was not started again"
 
 
 async def test_another_daemon_takes_over_what_ran_on_a_lost_machine(
