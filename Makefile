@@ -74,7 +74,7 @@ tour: setup  ## Take the pictures of docs/tour.md again, from a running demo (ne
 	@$(BIN)/python -m tests.browser.tour
 
 test-long: setup  ## The tests of guarantees in full, with the long variants that `make test` shortens (MAKIMA_TEST_CHAOS=1)
-	@MAKIMA_TEST_CHAOS=1 $(BIN)/python -m pytest tests/guarantees tests/services/completion_detector/test_a_thousand*.py tests/services/gateway/api/test_fuzz.py tests/daemon/test_a_fleet_under_random_kills.py tests/daemon/test_a_supervised_contract.py -o addopts="--strict-markers --import-mode=importlib" -v --no-header
+	@MAKIMA_TEST_CHAOS=1 $(BIN)/python -m pytest tests/guarantees tests/services/completion_detector/test_a_thousand*.py tests/services/gateway/api/test_fuzz.py tests/daemon/test_a_fleet_under_random_kills.py tests/daemon/test_a_fleet_and_outages.py tests/daemon/test_a_supervised_contract.py -o addopts="--strict-markers --import-mode=importlib" -v --no-header
 
 house: setup  ## Size and imports of every package as one table; BEFORE=<revision> also shows an older revision (docs/house.md)
 	@$(BIN)/python -m tests.house $(if $(BEFORE),--before $(BEFORE))
