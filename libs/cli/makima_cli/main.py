@@ -55,14 +55,23 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self._table:
             return None
+        path = " ".join([*ctx.command_path.split()[1:], cmd_name])
+        if sys.platform == "win32" and (stand_in := _unsupported(path)) is not None:
+            return stand_in
         module, attribute = self._table[cmd_name][0].split(":")
         command = cast("click.Command", getattr(import_module(module), attribute))
-        command.epilog = command.epilog or epilog(" ".join([*ctx.command_path.split()[1:], cmd_name]))
+        command.epilog = command.epilog or epilog(path)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 — click's signature
         with formatter.section("Commands"):
             formatter.write_dl([(name, about) for name, (_, about) in self._table.items()])
+
+
+def _unsupported(path: str) -> click.Command | None:
+    from makima_cli.windows import unsupported  # noqa: PLC0415 - for one platform
+
+    return unsupported(path)
 
 
 class Root(LazyGroup):

@@ -13,15 +13,12 @@ from makima_local.parent import dies_with_parent
 
 from makima_cli.run.output import Pump, written
 
-PASSED_ON: Final = (
-    signal.SIGTERM,
-    signal.SIGINT,
-    signal.SIGHUP,
-    signal.SIGQUIT,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
+STOPPING: Final = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
+# Not all of them are everywhere: this module can be imported on Windows, too.
+PASSED_ON: Final = tuple(
+    signal.Signals[name] for name in (*STOPPING, "SIGUSR1", "SIGUSR2") if hasattr(signal, name)
 )
-STOPPED_BY: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT})
+STOPPED_BY: Final = frozenset(each for each in PASSED_ON if each.name in STOPPING)
 COMMAND_GRACE_SECONDS: Final = 5.0  # between SIGTERM and SIGKILL, when the command must not go on
 LAST_OUTPUT_SECONDS: Final = 2.0  # of waiting for more: what it started may hold its output open
 
