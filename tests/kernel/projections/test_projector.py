@@ -3,6 +3,7 @@ way.
 """
 
 import asyncio
+from collections.abc import Sequence
 
 import asyncpg
 import orjson
@@ -33,6 +34,31 @@ async def test_rows_and_checkpoint_follow_the_log(relay: Relay, pool: asyncpg.Po
         await pool.fetchval("select position from event_log.checkpoints where consumer = 'sample_projection'")
         == 45
     )
+
+
+class Noting(SampleProjection):
+    """Notes whether its commits wait for the disk."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.commits = set[str]()
+
+    async def apply(self, connection: asyncpg.Connection, batch: Sequence[Applied]) -> None:
+        self.commits.add(str(await connection.fetchval("show synchronous_commit")))
+        await super().apply(connection, batch)
+
+
+async def test_a_commit_of_rows_that_can_be_made_again_waits_for_no_disk(
+    relay: Relay, pool: asyncpg.Pool, replica: Replica
+) -> None:
+    """Only the gateway's did so: of a save, four waits for the disk where one is needed."""
+    projection = Noting()
+    projector = replica(projection)
+    async with running(projector.run()):
+        await fill(pool, 3)
+        assert await projector.wait_for(3, PATIENCE)
+    assert projection.commits == {"off"}
+    assert await pool.fetchval("show synchronous_commit") == "on", "of that transaction alone"
 
 
 async def test_each_commit_is_told_with_what_was_applied_and_poked_with_its_position(

@@ -33,13 +33,16 @@ returning c.generation, c.position, free.of_this_log, free.of_this_fold
 -- name: advance
 -- Compare-and-swap, the first statement of the transaction that applies a batch. No row: another replica or a
 -- rebuild has moved the checkpoint, so this one must stop. Also sets the search path to the projection's
--- tables, and a timeout by which the server ends the transaction if the replica freezes in the middle of it.
+-- tables, and a timeout by which the server ends the transaction if the replica freezes in the middle of it;
+-- and has it committed without waiting for the disk: a crash of Postgres takes rows and checkpoint back together,
+-- and their events are applied again from the log, which is durable. The disk's time would be every append's.
 -- `fold_position` stays behind once a build with another fold number, or without one, has applied an event.
 update event_log.checkpoints
 set position = $5, event_id = $6, lease_until = clock_timestamp() + $7,
     fold_position = case when fold_number = $10 and fold_position = position then $5 else fold_position end
 where consumer = $1 and generation = $2 and shard = 0 and owner = $3 and position = $4
-returning set_config('search_path', $8, true), set_config('idle_in_transaction_session_timeout', $9, true)
+returning set_config('search_path', $8, true), set_config('idle_in_transaction_session_timeout', $9, true),
+          set_config('synchronous_commit', 'off', true)
 
 -- name: renew
 -- Extends the lease of an owner that has nothing to apply.

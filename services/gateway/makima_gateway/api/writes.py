@@ -37,7 +37,7 @@ class WriteResult:
     contract_id: str
     version: int  # of the contract after this command
     position: int  # of its last event in the log
-    behind: bool  # True: the read model did not reach `position` within `MIN_POSITION_TIMEOUT_SECONDS`
+    behind: bool  # True: the read model has not reached `position`, within `MIN_POSITION_TIMEOUT_SECONDS` where it was waited for
 
     @property
     def headers(self) -> dict[str, str]:
@@ -91,6 +91,11 @@ class WriteContext:
         """Wait until the read model shows the command's position, so that the next read sees its result."""
         caught_up = await self.gateway.projector.wait_for(accepted.position, MIN_POSITION_TIMEOUT_SECONDS)
         return WriteResult(contract_id, accepted.version, accepted.position, behind=not caught_up)
+
+    def recorded(self, contract_id: str, accepted: Accepted) -> WriteResult:
+        """Without a wait, for a write that is read from the log: of the read model the answer says whether it is behind."""
+        behind = self.gateway.projector.position < accepted.position
+        return WriteResult(contract_id, accepted.version, accepted.position, behind)
 
     async def contract(self, written: WriteResult, *, status: int = 200) -> Response:
         """A response with the contract at the version that this write made, also for a later repeat."""

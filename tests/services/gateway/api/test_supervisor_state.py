@@ -6,8 +6,9 @@ The testing requirements of the plan: 3.3 (state persistence), 3.4 (restoration)
 from typing import cast
 
 import pytest
+from makima_gateway.api import writes
 from makima_kernel.nats.connection import confirm_subscriptions
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas.supervisor import SupervisorState
 
 from tests.services.gateway.api.restorable import Json, Supervised, said, saves
@@ -46,6 +47,20 @@ async def test_state_is_persisted_on_each_save_point(world: Supervised) -> None:
     assert (answer["current_activity"], answer["progress"]) == ("testing the form", 60)
     assert (answer["phase"], answer["error"]) == ("execute", "the tests fail")
     assert cast("Json", answer["last_checkpoint"])["checkpoint"] == points["checkpoint"]
+
+
+async def test_a_save_is_answered_when_the_log_has_it(
+    world: Supervised, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waited for the read model, which none of it is read from."""
+    monkeypatch.setattr(writes, "MIN_POSITION_TIMEOUT_SECONDS", 10 * PATIENCE)
+    async with world.pool.acquire() as held, held.transaction():
+        await held.execute("lock table gateway.contracts in exclusive mode")  # the read model stands still
+        saved = {"kind": "phase", "phase": "execute"}
+        answer = await world.d1.post(f"{world.path}/state", json=saved)
+        assert (answer.status_code, answer.headers["Makima-Read-Behind"]) == (200, "true"), answer.text
+        assert [each["version"] for each in await saves(world)] == [body(answer)["version"]]
+        assert int(answer.headers["Makima-Position"]) <= await world.gateways.log.head()
 
 
 async def test_what_does_not_fit_is_refused_with_what_to_do(world: Supervised) -> None:

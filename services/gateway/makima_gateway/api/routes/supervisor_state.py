@@ -24,7 +24,7 @@ from makima_gateway.api.schemas.saved_state import (
 )
 from makima_gateway.api.speaker import connection_of
 from makima_gateway.api.supervisor_heartbeats import OWNER, heard_anew, known_supervisor
-from makima_gateway.api.writes import WriteContext, Writing, refused
+from makima_gateway.api.writes import Writing, refused
 from makima_gateway.auth.principal import request_for, turn_of
 from makima_gateway.http import pagination as cursors
 from makima_gateway.http.problems import invalid, unknown_supervisor
@@ -65,14 +65,25 @@ async def save_state(
     """
     content = body.content()
     refuse_oversize(content)
-    task = await _task(write, contract_id, task_id or body.supervisors_task, unknown=True)
+    contract = await write.known_contract(contract_id)
+    known = (contract.supervisor_task_id, contract.restoring_task_id)
+    # One that the read model does not know yet will do, as whoever owns supervisors looks again.
+    task = task_id or body.supervisors_task or known[0] or known[1]
+    if task is None:
+        raise unknown_supervisor(contract_id)
     command = SaveState(contract_id, body.kind, content, connection_of(write.principal, body.connection_id))
     reply = await write.gateway.bus.ask(
         OWNER, "save_state", request_for(write.principal, write.command_id, task, command)
     )
     if isinstance(reply, Problem):
         raise refused(reply)
-    written = await write.wait_until_readable(contract_id, reply)
+    # What was saved is read from the log, which has it.
+    is_listed = task in known
+    written = (
+        write.recorded(contract_id, reply)
+        if is_listed
+        else await write.wait_until_readable(contract_id, reply)
+    )
     return json_response(StateSaved(reply.version), written.headers)
 
 
@@ -124,19 +135,14 @@ async def sync_supervisor(contract_id: ContractId, request: Request, write: Writ
     return json_response(Synced(heard, state))
 
 
-async def _task(
-    context: ReadContext | WriteContext, contract_id: str, task_id: str | None, *, unknown: bool = False
-) -> str:
-    """The supervisor asked for, of this contract. Raises `SUPERVISOR_NOT_FOUND`.
-
-    `unknown`: one that the read model does not know yet will do, as whoever owns supervisors looks again.
-    """
+async def _task(context: ReadContext, contract_id: str, task_id: str | None) -> str:
+    """The supervisor asked for, of this contract. Raises `SUPERVISOR_NOT_FOUND`."""
     contract = await known_contract(context.gateway, context.principal.tenant, contract_id)
     task = task_id or contract.supervisor_task_id or contract.restoring_task_id
     known = (contract.supervisor_task_id, contract.restoring_task_id)
     if task is None:
         raise unknown_supervisor(contract_id)
-    if unknown or task in known:
+    if task in known:
         return task
     if await context.gateway.queries.supervisor_of(context.principal.tenant, contract_id, task) is None:
         raise unknown_supervisor(contract_id)
