@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { fits, listed, Listing, type Sort, SORTS, waitsFor } from "./lists";
+import { fits, listed, Listing, type Sort, SORTS, summary, waitsFor } from "./lists";
 import type { ContractStatus, Row } from "./shapes";
 import { CONTRACT_ORDER } from "./words";
 
@@ -30,6 +30,12 @@ test("10 000 rows are filtered and sorted well within 200 ms", () => {
   const began = performance.now();
   expect(listed(rows, { q: "c" }, "needs")).toHaveLength(10_000);
   expect(performance.now() - began).toBeLessThan(200);
+});
+
+test("a summary counts each status, and has the stale ones, the longest silent first", () => {
+  const found = summary([made("a", {}), made("b", { stale: true, progress_at: "2026-11-28T10:00" }), made("c", { status: "paused" }), made("d", { stale: true, progress_at: "2026-11-28T09:00" })]);
+  expect([...found.statuses]).toEqual([["active", 3], ["paused", 1]]);
+  expect(names([...found.stale])).toBe("d b");
 });
 
 test("what it waits for is said in words", () => {

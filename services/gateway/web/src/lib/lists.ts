@@ -1,6 +1,6 @@
 /** Which contracts a list shows, in which order. Pure. */
 
-import type { Row } from "./shapes";
+import type { ContractStatus, Row } from "./shapes";
 import type { Filter } from "./url";
 import { CONTRACT_ORDER } from "./words";
 
@@ -103,15 +103,38 @@ function* existing(ids: Iterable<string>, store: Rows): Iterable<Row> {
 
 /** `rows` without those that were touched, and `fresh` in their places; both are in order. */
 function merged(rows: readonly Row[], touched: ReadonlySet<string>, fresh: readonly Row[], sort: Sort): Row[] {
+  const stayed = rows.filter((row) => !touched.has(row.id));
   const found: Row[] = [];
   let next = 0;
-  for (const row of rows) {
-    if (touched.has(row.id)) continue;
-    while (next < fresh.length && ordered(sort, fresh[next]!, row) < 0) found.push(fresh[next++]!);
+  for (const row of fresh) {
+    const place = placeOf(row, stayed, next, sort);
+    while (next < place) found.push(stayed[next++]!);
     found.push(row);
   }
-  while (next < fresh.length) found.push(fresh[next++]!);
+  while (next < stayed.length) found.push(stayed[next++]!);
   return found;
+}
+
+/** Where among `rows`, from `low` on, a row belongs. */
+function placeOf(row: Row, rows: readonly Row[], low: number, sort: Sort): number {
+  let high = rows.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ordered(sort, rows[middle]!, row) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** How many have which status, and the stale ones, the longest silent first. */
+export function summary(rows: Iterable<Row>): { readonly statuses: ReadonlyMap<ContractStatus, number>; readonly stale: readonly Row[] } {
+  const statuses = new Map<ContractStatus, number>();
+  const stale: Row[] = [];
+  for (const row of rows) {
+    statuses.set(row.status, (statuses.get(row.status) ?? 0) + 1);
+    if (row.stale) stale.push(row);
+  }
+  return { statuses, stale: stale.sort(moved) };
 }
 
 /** What a contract waits for, in words. */
