@@ -10,6 +10,8 @@ import { type Condition, type Socket, Stream } from "./stream";
 const PAINT_MS = 200; // 5 paints a second
 const MOST_FLASHES = 12; // above that everything would flash, which says nothing
 const KEPT_EVENTS = 60;
+const SIGHT_MS = 500; // while rows pass by nothing is asked for each of them
+const MOST_IN_SIGHT = 200; // the server takes no more
 
 type Follower = (events: readonly MonitorEvent[]) => void;
 
@@ -59,16 +61,27 @@ class Live {
   stop(): void {
     this.stream?.stop();
     this.stream = null;
+    this.asked = [];
     this.store.clear();
     this.heard.clear();
     this.complete = false;
     this.events = [];
   }
 
-  /** The contracts of which every heartbeat is wanted: those in sight, at most 200. */
+  /** The contracts of which every heartbeat is wanted: those in sight. Asked for at most twice a second. */
   heartbeatsOf(ids: readonly string[]): void {
-    this.stream?.want(ids.length > 0 ? { heartbeats_of: ids.slice(0, 200) } : {});
+    this.sight = ids.slice(0, MOST_IN_SIGHT).sort();
+    this.asking ??= setTimeout(() => {
+      this.asking = null;
+      if (this.sight.join() === this.asked.join()) return;
+      this.asked = this.sight;
+      this.stream?.want(this.sight.length > 0 ? { heartbeats_of: this.sight } : {});
+    }, SIGHT_MS);
   }
+
+  private sight: readonly string[] = [];
+  private asked: readonly string[] = [];
+  private asking: ReturnType<typeof setTimeout> | null = null;
 
   retryNow(): void {
     this.stream?.retryNow();
