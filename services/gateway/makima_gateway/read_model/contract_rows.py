@@ -63,6 +63,7 @@ class Row:
     tasks: TaskCounts
     # when anything changed: its last event, or its supervisor's last progress; heartbeats do not count
     progress_at: datetime
+    created_at: datetime
     supervisor: RowSupervisor | None  # null: none was ever heard
 
 
@@ -85,6 +86,7 @@ def contract_row_view(
         stale=row.stale,
         tasks=task_counts(row),
         progress_at=progress_at(row, supervisor, latest),
+        created_at=row.created_at,
         supervisor=None
         if supervisor is None
         else RowSupervisor(

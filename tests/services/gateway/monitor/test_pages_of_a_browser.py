@@ -83,6 +83,7 @@ async def test_rows_say_what_the_list_says_also_of_changes_that_have_no_message(
             "stale",
             "tasks",
             "progress_at",
+            "created_at",
             "supervisor",
         }
 

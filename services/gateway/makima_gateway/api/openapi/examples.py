@@ -60,7 +60,7 @@ _CONTRACT: Final = shapes.Contract(
 )  # fmt: skip
 _ROW: Final = Row(
     id=_CONTRACT_ID, name="Add login", status=ContractStatus.ACTIVE, phase="plan", phase_index=0, phase_count=2, version=3,
-    waiting_for=None, reason=None, stale=False, tasks=_CONTRACT.tasks, progress_at=_NOW,
+    waiting_for=None, reason=None, stale=False, tasks=_CONTRACT.tasks, progress_at=_NOW, created_at=_AT,
     supervisor=RowSupervisor(alive=True, stuck=False, last_heartbeat_at=_NOW),
 )  # fmt: skip
 _TASK: Final = Task(
