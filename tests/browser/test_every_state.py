@@ -1,13 +1,15 @@
 """Pages full of data: every status and every state is there, and each page is whole in both themes and on a phone."""
 
+from datetime import UTC, datetime
+
 import httpx
 import pytest
-from makima_schemas.agent import AgentStatus
+from makima_schemas.agent import AgentJoined, AgentProgressed, AgentStatus, AgentStuck
 from playwright.async_api import Browser, Route, expect
 
-from tests.browser.fleet import BADGES, STATUSES, Fleet
+from tests.browser.fleet import BADGES, STATUSES, Fleet, started
 from tests.browser.pages import Watched, signed_in
-from tests.services.gateway.harness import body
+from tests.services.gateway.harness import Gateways, body
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -15,6 +17,9 @@ pytestmark = [
     pytest.mark.browser,
 ]
 S = AgentStatus
+CUT = """() => [...document.querySelectorAll("[data-row] .name .cut")]
+    .filter((cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.textContent)"""
+MORE_THAN_A_PAGE = 110  # times two events
 DERIVED = {  # a record that has `status` and `is_expired` only
     S.WORKING: "WORKING",
     S.READY: "READY",
@@ -86,6 +91,8 @@ async def test_agents_and_contracts_of_every_state_have_its_word(
         for state, word in BADGES.items():
             row = seen.page.locator(f'[data-id="{active}:{fleet.agents[state]}"]')
             await expect(row.locator(".st").get_by_text(word, exact=True)).to_be_visible()
+        await seen.page.set_viewport_size({"width": 1280, "height": 800})
+        assert await seen.page.evaluate(CUT) == [], "a column has too little room"
         stuck = seen.page.locator(f'[data-id="{active}:{fleet.stuck}"]')
         await expect(stuck.get_by_text("WORKING", exact=True)).to_be_visible()
         await expect(stuck.get_by_text("stuck 20 min")).to_be_visible()
@@ -114,6 +121,29 @@ async def test_records_without_agent_status_show_the_badge_that_follows(
         for state, word in DERIVED.items():
             row = seen.page.locator(f'[data-id="{fleet.contracts["active"]}:{fleet.agents[state]}"]')
             await expect(row.locator(".st").get_by_text(word, exact=True)).to_be_visible()
+        assert seen.complaints == []
+
+
+async def test_a_contract_tells_from_its_end_what_happened_around_it(
+    browser: Browser, gateways: Gateways, admin: httpx.AsyncClient
+) -> None:
+    contract = await started(admin, "A contract with a long life")
+    of_builder = contract, "builder", "k1"
+    moves = AgentStuck(*of_builder, datetime.now(UTC)), AgentProgressed(*of_builder, datetime.now(UTC))
+    await gateways.append(
+        f"agent-{contract}:builder", AgentJoined(*of_builder, "daemon-ada"), *MORE_THAN_A_PAGE * moves
+    )
+    async with signed_in(browser, admin, f"/contracts/{contract}") as seen:
+        events = seen.page.get_by_role("table", name="Events, newest first")
+        await expect(events).to_contain_text("AgentProgressed")
+        await expect(events.get_by_text("ContractCreated")).to_have_count(0)
+        await seen.page.get_by_role("button", name="Show older").click()
+        await expect(events.get_by_text("ContractCreated")).to_be_attached()
+        await seen.page.get_by_role("link", name="contract", exact=True).click()
+        await expect(events.get_by_role("row")).to_have_count(3)  # its head, created, started
+        await seen.page.goto(f"/contracts/{contract}?v=1")
+        await expect(seen.page.get_by_text("version 1 of 2")).to_be_visible()
+        await expect(events.get_by_text("ContractCreated")).to_be_attached()
         assert seen.complaints == []
 
 

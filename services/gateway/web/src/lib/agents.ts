@@ -1,38 +1,20 @@
 /** Agents as the pages show them, whatever the age of the gateway that tells of them. Pure. */
 
-import type { Strip } from "./beats";
-import type { AgentState, MonitorEvent } from "./shapes";
+import type * as api from "./api.types";
+import type { AgentState, MonitorEvent, Page } from "./shapes";
 import { AGENT, AGENT_ORDER, OVER } from "./words";
 
-/** `GET /agents`; an older gateway tells less, the oldest `status`, `ready_until` and `is_expired` only. */
-export interface AgentRecord {
+/** `GET /agents`; an older gateway tells less, the oldest `status`, `ready_until` and `is_expired` only, and a later one may
+ * tell a state that is not known here. */
+export interface AgentRecord extends Partial<Omit<api.Agent, "contract_id" | "role" | "agent_status" | "status">> {
   readonly contract_id: string;
   readonly role: string;
   readonly agent_status?: string | null;
   readonly status?: string | null;
-  readonly is_expired?: boolean | null;
-  readonly stuck?: boolean | null;
-  readonly progress_at?: string | null;
-  readonly connection_id?: string | null;
-  readonly daemon_id?: string | null;
-  readonly since?: string | null;
-  readonly evidence?: Readonly<Record<string, unknown>> | null;
-  readonly contract_name?: string | null;
-  readonly last_heartbeat_at?: string | null;
-  readonly interval_seconds?: number | null;
-  readonly timeout_seconds?: number | null;
-  readonly activity?: string | null;
-  readonly progress?: number | null;
-  readonly child?: Readonly<Record<string, unknown>> | null;
-  readonly task?: { readonly id: string; readonly name: string } | null;
   readonly restarts?: { readonly attempts: number; readonly of: number; readonly next_at: string | null } | null;
-  readonly beats?: Strip | null; // absent: not known
 }
 
-export interface AgentPage {
-  readonly items: readonly AgentRecord[];
-  readonly next_cursor: string | null;
-  readonly total?: number;
+export interface AgentPage extends Page<AgentRecord> {
   readonly counts?: Readonly<Partial<Record<AgentState, number>>>;
   readonly stuck?: number;
 }

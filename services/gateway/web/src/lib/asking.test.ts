@@ -3,7 +3,7 @@ import { asked, buttons, operationOf, typed } from "./asking";
 import type { NeedItem } from "./shapes";
 
 const contract = { id: "c1", name: "Fix", phase: "plan", phases: ["plan", "execute"], version: 4 };
-const item = (more: Partial<NeedItem>): NeedItem => ({ kind: "question", since: "t", contract, act: { method: "POST", path: "/api/v1/contracts/c1/questions/q1/answer", body: null }, ...more });
+const item = (more: Partial<NeedItem>): NeedItem => ({ kind: "question", since: "t", contract, act: { method: "POST", path: "/api/v1/contracts/c1/questions/q1/answer", body: {} }, ...more });
 
 test("each option is a button with its key, and its answer", () => {
   const choice = item({ question: { id: "q1", question: "Which colour?", question_type: "choice", options: ["blue", "green"] } });
@@ -12,8 +12,8 @@ test("each option is a button with its key, and its answer", () => {
 });
 
 test("a text is typed; a confirmation is yes or no", () => {
-  expect(typed(item({ question: { id: "q1", question: "Why?", question_type: "text", options: null } }))).toBe(true);
-  const confirm = item({ question: { id: "q1", question: "Delete it?", question_type: "confirm", options: null } });
+  expect(typed(item({ question: { id: "q1", question: "Why?", question_type: "text", options: [] } }))).toBe(true);
+  const confirm = item({ question: { id: "q1", question: "Delete it?", question_type: "confirm", options: [] } });
   expect(buttons(confirm).map((one) => one.text)).toEqual(["yes", "no"]);
 });
 

@@ -35,7 +35,7 @@ export function asked(item: NeedItem): string {
 export const typed = (item: NeedItem): boolean => item.kind === "question" && item.question?.question_type === "text";
 
 export function buttons(item: NeedItem): readonly Button[] {
-  const body = item.act.body ?? {};
+  const body = item.act.body;
   switch (item.kind) {
     case "question": {
       if (typed(item)) return [];

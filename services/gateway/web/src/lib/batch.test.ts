@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { agreed, type Answer, asked, AT_MOST, outcome } from "./batch";
-import type { Row } from "./shapes";
+import { sampleRow } from "./samples";
 
-const row = (id: string, version = 3): Row => ({ id, version, name: id, status: "active", phase: "plan", phase_index: 0, phase_count: 1, waiting_for: null, reason: null, stale: false, tasks: { total: 0, completed: 0, failed: 0 }, progress_at: null, supervisor: null });
-const answer = (members: Partial<Answer> = {}): Answer => ({ affected: [], skipped: [], errors: [], ...members });
+const row = (id: string, version = 3) => sampleRow(id, { version });
+const answer = (members: Partial<Answer> = {}): Answer => ({ operation: "pause", affected: [], skipped: [], errors: [], ...members });
 
 test("a batch asks for each contract at the version that was seen, and for no more than the API takes", () => {
   expect(asked("pause", [row("a"), row("b", 4)], true)).toEqual({ operation: "pause", ids: [{ id: "a", expected_version: 3 }, { id: "b", expected_version: 4 }], dry_run: true });

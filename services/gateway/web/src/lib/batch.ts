@@ -1,5 +1,6 @@
 /** A batch over selected contracts: what is asked, and how its answer reads. Pure. */
 
+import type { SelectedAnswer } from "./api.types";
 import { many } from "./format";
 import type { Row } from "./shapes";
 
@@ -15,12 +16,7 @@ export const OPERATIONS: readonly { readonly name: Operation; readonly word: str
   { name: "restart_supervisor", word: "Restart supervisors", verb: "Restart the supervisors of", done: "Restarting the supervisors of" },
 ];
 
-export interface Outcome { readonly id: string; readonly code: string; readonly detail: string }
-export interface Answer {
-  readonly affected: readonly { readonly id: string; readonly version: number }[];
-  readonly skipped: readonly Outcome[];
-  readonly errors: readonly Outcome[];
-}
+export type Answer = SelectedAnswer;
 
 /** The body of `POST /contracts/batch`: each at the version that was seen. */
 export function asked(operation: Operation, rows: readonly Row[], dryRun: boolean, reason = ""): Readonly<Record<string, unknown>> {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readable, readableBlock } from "./escape";
+import { readable } from "./escape";
 
 test("control and bidirectional characters of an agent are shown, and do nothing", () => {
   expect(readable("a\u202eb\u0007c\nd\u001b[31m")).toBe("a\\u{202e}b\\u{7}c\\nd\\u{1b}[31m");
@@ -8,10 +8,6 @@ test("control and bidirectional characters of an agent are shown, and do nothing
 
 test("other scripts and emoji stay as they are", () => {
   expect(readable("żółć 設計 👩\u{1f3fd} ﷺ")).toBe("żółć 設計 👩\u{1f3fd} ﷺ");
-});
-
-test("a block keeps its lines", () => {
-  expect(readableBlock("a\n\tb\r\u202e")).toBe("a\n\tb\\r\\u{202e}");
 });
 
 test("nothing is empty text", () => {

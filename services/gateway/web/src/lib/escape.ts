@@ -9,8 +9,3 @@ const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t"
 export function readable(text: unknown): string {
   return String(text ?? "").replace(HIDDEN, (found) => SHORT[found] ?? `\\u{${found.codePointAt(0)!.toString(16)}}`);
 }
-
-/** As `readable`, but line breaks and tabs stay: for what is shown in a block of its own. */
-export function readableBlock(text: unknown): string {
-  return String(text ?? "").replace(HIDDEN, (found) => (found === "\n" || found === "\t" ? found : readable(found)));
-}

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { age, bothClocks, clock, count, future, instant, length, many, moment, part, preciseClock, rate, shortId, size, threshold, words } from "./format";
+import { actorWord, age, bothClocks, clock, count, future, instant, length, many, moment, part, preciseClock, rate, shortId, size, threshold, words } from "./format";
 
 describe("ages", () => {
   test.each([
@@ -61,3 +61,5 @@ test("thresholds are written as they were set", () => {
 test("a disk is told in the unit that says enough", () => {
   expect([0.4, 9.96, 38.7, 1536].map((gib) => size(gib * 2 ** 30))).toEqual(["0.4 GiB", "10.0 GiB", "38 GiB", "1.5 TiB"]);
 });
+
+test("an agent is named by its role", () => expect([actorWord("agent:5070acd4:builder"), actorWord("owner:local"), actorWord(null)]).toEqual(["agent builder", "owner:local", ""]));

@@ -103,3 +103,6 @@ export function threshold(seconds: number): string {
 export function words(name: string | null | undefined): string {
   return (name ?? "").replaceAll("_", " ");
 }
+
+/** Who did it, without the id of the contract that the page is about: `agent builder`. */
+export const actorWord = (actor: string | null | undefined): string => (actor ?? "").replace(/^agent:[^:]+:/, "agent ");

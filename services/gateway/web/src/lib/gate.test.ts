@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { branches, dated, stateWord, who } from "./gate";
 import type { Condition } from "./shapes";
 
-const one = (kind: Condition["kind"], state: Condition["state"], more: Partial<Condition> = {}): Condition => ({ kind, id: null, name: kind, state, since: null, who: null, ...more });
+const one = (kind: Condition["kind"], state: Condition["state"], more: Partial<Condition> = {}): Condition => ({ kind, id: kind, name: kind, state, since: null, who: null, ...more });
 
 test("conditions of a kind stand together, and one that is missing makes them missing", () => {
   const found = branches([one("guard", "unknown"), one("task", "met"), one("tasks", "missing", { name: "1 of 2 tasks" }), one("task", "missing"), one("deliverable", "met"), one("deliverable", "met")]);

@@ -21,13 +21,13 @@ export function branches(conditions: readonly Condition[]): readonly Branch[] {
   const found: Branch[] = [];
   if (deliverables.length > 0) found.push(group("Deliverables", met(deliverables), null, deliverables));
   if (tasks.length > 0 || rule !== null) found.push(group("Tasks", rule?.name ?? met(tasks), rule, tasks));
-  for (const one of of("validator", "switch", "guard")) found.push({ name: one.name, note: "", state: one.state, since: one.since, self: one, leaves: [] });
+  for (const one of of("validator", "switch", "guard")) found.push({ name: one.name, note: "", state: one.state, since: one.since ?? null, self: one, leaves: [] });
   return found;
 }
 
 /** What is missing has been missing since its phase was entered, where the API knows no other moment. */
 export const dated = (conditions: readonly Condition[], entered: string | null | undefined): readonly Condition[] =>
-  entered ? conditions.map((one) => (one.since === null && one.state === "missing" && ["deliverable", "task", "tasks"].includes(one.kind) ? { ...one, since: entered } : one)) : conditions;
+  entered ? conditions.map((one) => (!one.since && one.state === "missing" && ["deliverable", "task", "tasks"].includes(one.kind) ? { ...one, since: entered } : one)) : conditions;
 
 const met = (leaves: readonly Condition[]): string => `${count(leaves.filter((leaf) => leaf.state === "met").length)} of ${count(leaves.length)}`;
 
@@ -57,7 +57,7 @@ export function stateWord(condition: Condition): string {
 /** Who must act, in words: “you”, “builder”, “the contract service”. */
 export function who(condition: Condition): string {
   const of = condition.who;
-  if (condition.state === "met" || condition.state === "not_required" || of === null) return "";
+  if (condition.state === "met" || condition.state === "not_required" || !of) return "";
   if (of.kind === "person") return condition.kind === "guard" && condition.state === "unknown" ? "you, once the rest is met" : "you";
   return of.role ?? (of.kind === "agent" ? "an agent, none has claimed it" : "a service");
 }

@@ -9,7 +9,7 @@ describe("the steps of a life", () => {
   it.each([[LIFE], [[...LIFE].reverse()], [{ items: LIFE }], [{ life: LIFE }], [{ steps: LIFE }]])("are read newest first, alone or in a page", (answer) => expect(lifeOf(answer).map((one) => one.position)).toEqual([5, 4, 3, 2, 1]));
   it.each([[null], [undefined], [{}], ["no list"]])("are none in %j", (answer) => expect(lifeOf(answer)).toEqual([]));
   it("of verdicts say who decided", () => {
-    const [one] = lifeOfVerdicts([{ at: "2026-11-28T10:00:00Z", position: 9, old_status: "ready", new_status: "dead", connection_id: "k", evidence: { decided_by: "detector" } }]);
+    const [one] = lifeOfVerdicts([{ at: "2026-11-28T10:00:00Z", position: 9, stream: "agent-c:builder", event: "AgentStatusChanged", old_status: "ready", new_status: "dead", connection_id: "k", evidence: { decided_by: "detector" } }]);
     expect(one).toMatchObject({ from: "ready", to: "dead", trigger: "heartbeat_expired", actor: "detector", position: 9 });
   });
   it("have a length, but for the last", () => expect(withLengths(LIFE).map((one) => one.seconds)).toEqual([null, 1, 1, 1, 1]));

@@ -1,27 +1,17 @@
 /** An agent's life: its steps, and how often each was taken, on the diagram of its states. Pure. */
 
+import type { LifeStep, Verdict } from "./api.types";
 import type { AgentState } from "./shapes";
 import { AGENT } from "./words";
 
-export interface Verdict {
-  readonly at: string;
-  readonly position: number;
-  readonly stream?: string;
-  readonly event?: string;
-  readonly old_status: string;
-  readonly new_status: string;
-  readonly connection_id: string | null;
-  readonly evidence: Readonly<Record<string, unknown>>;
-}
+export type { Verdict } from "./api.types";
 
-export interface Step {
-  readonly at: string;
+/** A step of `GET …/life`; those that verdicts alone tell have less. */
+export interface Step extends Pick<LifeStep, "at" | "actor" | "position"> {
   readonly from: string | null;
   readonly to: string;
   readonly trigger: string | null;
-  readonly actor: string | null;
   readonly connection_id?: string | null;
-  readonly position: number;
 }
 
 /** `GET …/life`: the steps as they are, or in a page; newest first. */

@@ -1,12 +1,10 @@
 import { expect, test } from "vitest";
 import { fits, listed, Listing, type Sort, SORTS, summary, waitsFor } from "./lists";
+import { sampleRow } from "./samples";
 import type { ContractStatus, Row } from "./shapes";
 import { CONTRACT_ORDER } from "./words";
 
-const made = (id: string, more: Partial<Row>): Row => ({
-  id, version: 1, name: id, status: "active", phase: "plan", phase_index: 0, phase_count: 2, waiting_for: null, reason: null, stale: false,
-  tasks: { total: 0, completed: 0, failed: 0 }, progress_at: null, supervisor: null, ...more,
-});
+const made = sampleRow;
 const names = (rows: Row[]): string => rows.map((row) => row.id).join(" ");
 
 test("who needs a hand comes first, the longest waiting before the others", () => {
@@ -15,6 +13,10 @@ test("who needs a hand comes first, the longest waiting before the others", () =
     made("asks-late", { status: "waiting_for_input", progress_at: "2026-11-28T10:00" }), made("asks-early", { status: "waiting_for_input", progress_at: "2026-11-28T09:00" }),
   ];
   expect(names(listed(rows, {}, "needs"))).toBe("asks-early asks-late blocked stale works done");
+});
+
+test("the newest comes first where that is asked for", () => {
+  expect(names(listed([made("a", { created_at: "2026-11-28T10:00" }), made("b", { created_at: "2026-11-28T11:00" })], {}, "created_at"))).toBe("b a");
 });
 
 test("a filter is the API's", () => {
@@ -40,7 +42,7 @@ test("a summary counts each status, and has the stale ones, the longest silent f
 
 test("what it waits for is said in words", () => {
   expect(waitsFor(made("a", { status: "waiting_for_input", waiting_for: "phase_confirmation" }))).toBe("you, to confirm the next phase");
-  expect(waitsFor(made("a", { tasks: { total: 5, completed: 2, failed: 1 } }))).toBe("2 of 5 tasks");
+  expect(waitsFor(made("a", { tasks: { total: 5, pending: 2, claimed: 0, running: 0, completed: 2, failed: 1 } }))).toBe("2 of 5 tasks");
   expect(waitsFor(made("a", { status: "completed" }))).toBe("");
 });
 

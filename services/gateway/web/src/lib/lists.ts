@@ -1,5 +1,6 @@
 /** Which contracts a list shows, in which order. Pure. */
 
+import { many } from "./format";
 import type { ContractStatus, Row } from "./shapes";
 import type { Filter } from "./url";
 import { CONTRACT_ORDER } from "./words";
@@ -25,11 +26,11 @@ const RANK = new Map(CONTRACT_ORDER.map((status, index) => [status, index]));
 const rank = (row: Row): number => (RANK.get(row.status) ?? RANK.size) - (row.stale ? 0.5 : 0);
 // times are RFC 3339 in UTC with as many digits: they compare as text
 const text = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0);
-const moved = (one: Row, other: Row): number => text(one.progress_at ?? "", other.progress_at ?? "");
+const moved = (one: Row, other: Row): number => text(one.progress_at, other.progress_at);
 const BY: Readonly<Record<Sort, (one: Row, other: Row) => number>> = {
   needs: (one, other) => rank(one) - rank(other) || moved(one, other),
   progress_at: moved,
-  created_at: (one, other) => text(other.created_at ?? "", one.created_at ?? ""),
+  created_at: (one, other) => text(other.created_at, one.created_at),
   name: (one, other) => text(one.name.toLowerCase(), other.name.toLowerCase()),
 };
 
@@ -151,7 +152,7 @@ export function waitsFor(row: Row): string {
       return "its start";
     case "active": {
       const open = row.tasks.total - row.tasks.completed - row.tasks.failed;
-      return open > 0 ? `${open} of ${row.tasks.total} tasks` : "";
+      return open > 0 ? `${open} of ${many(row.tasks.total, "task")}` : "";
     }
     default:
       return "";

@@ -3,7 +3,7 @@
 import { api, session } from "./session.svelte";
 import { clock } from "./clock.svelte";
 import { Heard } from "./heard";
-import type { MonitorEvent, Page, Row } from "./shapes";
+import type { MonitorEvent, Row } from "./shapes";
 import { Store } from "./store";
 import { type Condition, type Socket, Stream } from "./stream";
 
@@ -175,4 +175,3 @@ export function openSocket(): Socket {
 }
 
 export const live = new Live();
-export type { Page };

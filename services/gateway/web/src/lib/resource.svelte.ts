@@ -1,6 +1,6 @@
 /** What the socket does not carry: read once, and again when an event says that it has changed; never on a timer. */
 
-import { Problem } from "./api";
+import { type Options, Problem } from "./api";
 import { live } from "./live.svelte";
 import { api } from "./session.svelte";
 import type { MonitorEvent } from "./shapes";
@@ -50,7 +50,7 @@ export class Resource<Body> {
     this.last = Date.now();
     this.reading = true;
     try {
-      const body = await api.get<Body>(path, position > 0 ? { minPosition: Math.max(position, api.written) } : {});
+      const body = await this.ask(path, position > 0 ? { minPosition: Math.max(position, api.written) } : {});
       if (asked !== this.asked) return; // an older answer came later
       this.body = body;
       this.error = null;
@@ -60,5 +60,18 @@ export class Resource<Body> {
     } finally {
       if (asked === this.asked) this.reading = false;
     }
+  }
+
+  protected ask(path: string, options: Options): Promise<Body> {
+    return api.get<Body>(path, options);
+  }
+}
+
+/** All pages of a list. */
+export class Listed<Item> extends Resource<readonly Item[]> {
+  protected override async ask(path: string, options: Options): Promise<readonly Item[]> {
+    const found: Item[] = [];
+    await api.all<Item>(path, (items) => found.push(...items), options);
+    return found;
   }
 }

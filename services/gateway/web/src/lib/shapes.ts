@@ -1,76 +1,25 @@
-/** What the API answers and the monitor sends, where the OpenAPI document does not say it: the monitor's messages
- * (docs/generated/asyncapi.json), and the rows that they carry. All else comes from `api.types.ts`. */
+/** What the API answers and the monitor sends. Answers are those of the OpenAPI document (`api.types.ts` is made from it),
+ * under the names that the page has for them; the monitor's messages stand here (docs/generated/asyncapi.json). */
 
-export type ContractStatus =
-  | "created" | "active" | "waiting_for_input" | "paused" | "blocked" | "completing" | "completed" | "failed" | "archived";
-export type AgentState = "offline" | "dead" | "dead_failed_revive" | "ready" | "restarting" | "working";
+import type * as api from "./api.types";
 
-export interface TaskCounts {
-  readonly total: number;
-  readonly pending?: number;
-  readonly claimed?: number;
-  readonly running?: number;
-  readonly completed: number;
-  readonly failed: number;
-}
-
+export type ContractStatus = api.ContractStatus;
+export type AgentState = api.AgentStatus;
+export type Me = api.Me;
 /** A contract as a list shows it: `GET /contracts?view=row`, and the monitor's `Rows`. */
-export interface Row {
-  readonly id: string;
-  readonly name: string;
-  readonly status: ContractStatus;
-  readonly phase: string | null;
-  readonly phase_index: number;
-  readonly phase_count: number;
-  readonly version: number;
-  readonly waiting_for: string | null;
-  readonly reason: string | null;
-  readonly stale: boolean;
-  readonly tasks: TaskCounts;
-  readonly progress_at: string | null;
-  readonly created_at?: string;
-  readonly supervisor: { readonly alive: boolean; readonly stuck: boolean; readonly last_heartbeat_at: string | null } | null;
+export type Row = api.Row;
+/** One thing that waits for a person: `GET /needs-you`; what a page finds out by itself has less. */
+export interface NeedItem extends Pick<api.Need, "kind" | "since" | "contract">, Partial<Omit<api.Need, "kind" | "since" | "contract" | "deliverables" | "act">> {
+  readonly deliverables?: readonly { readonly id: string; readonly name?: string }[] | null;
+  readonly act: Omit<api.GateAct, "method"> & { readonly method: string };
 }
-
-export interface Me {
-  readonly role: "admin" | "owner" | "viewer" | "daemon" | "agent";
-  readonly owner: string | null;
-  readonly token_id: string;
-  readonly may: readonly string[];
-  readonly context: string | null;
-}
+/** A condition of a phase's gate: `GET /contracts/{id}/phase-readiness`. */
+export type Condition = api.GateCondition;
 
 export interface Page<Item> {
   readonly items: readonly Item[];
   readonly next_cursor: string | null;
   readonly total?: number;
-}
-
-/** One thing that waits for a person: `GET /needs-you`. */
-export interface NeedItem {
-  readonly kind: "question" | "phase_confirmation" | "blocked" | "unrecoverable";
-  readonly since: string;
-  readonly contract: { readonly id: string; readonly name: string; readonly phase: string; readonly phases: readonly string[]; readonly version: number };
-  readonly question?: { readonly id: string; readonly question: string; readonly question_type: "text" | "choice" | "confirm"; readonly options: readonly string[] | null } | null;
-  readonly next_phase?: string | null;
-  readonly deliverables?: readonly { readonly id: string; readonly name?: string | null }[] | null;
-  readonly reason?: string | null;
-  readonly agent?: { readonly role: string; readonly daemon_id: string | null; readonly agent_status: AgentState } | null;
-  readonly asked_by?: { readonly role: string; readonly agent_status: AgentState; readonly last_heartbeat_at: string | null } | null;
-  readonly holds_up?: { readonly agents: number; readonly tasks: number } | null;
-  readonly act: { readonly method: string; readonly path: string; readonly body: Readonly<Record<string, unknown>> | null };
-}
-
-/** A condition of a phase's gate: `GET /contracts/{id}/phase-readiness`. */
-export interface Condition {
-  readonly kind: "deliverable" | "tasks" | "task" | "validator" | "switch" | "guard";
-  readonly id: string | null;
-  readonly name: string;
-  readonly state: "met" | "missing" | "unknown" | "not_required";
-  readonly since: string | null;
-  readonly evidence?: string | null;
-  readonly who: { readonly kind: "person" | "agent" | "service"; readonly role?: string | null; readonly agent_status?: AgentState | null } | null;
-  readonly act?: { readonly method: string; readonly path: string; readonly body: Readonly<Record<string, unknown>> | null } | null;
 }
 
 /** Everything that the monitor sends; `position` is absent where the log has none for it. */

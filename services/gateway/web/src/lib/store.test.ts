@@ -1,13 +1,9 @@
 import { expect, test } from "vitest";
+import { sampleRow } from "./samples";
 import type { Row } from "./shapes";
 import { Store } from "./store";
 
-export function row(id: string, version: number, more: Partial<Row> = {}): Row {
-  return {
-    id, version, name: id, status: "active", phase: "plan", phase_index: 0, phase_count: 2, waiting_for: null, reason: null, stale: false,
-    tasks: { total: 0, completed: 0, failed: 0 }, progress_at: null, supervisor: null, ...more,
-  };
-}
+const row = (id: string, version: number, more: Partial<Row> = {}): Row => sampleRow(id, { version, ...more });
 const rows = (position: number, ...of: Row[]) => ({ type: "Rows" as const, position, rows: of });
 
 test("older news of a row is dropped, from the socket as from a GET", () => {

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import { behind, says, type Service, systemSentence, thresholdLines, upSince } from "./system";
+import type { ServiceView as Service } from "./api.types";
+import { behind, says, systemSentence, thresholdLines, upSince } from "./system";
 
-const replica = { id: "a", since: "2026-11-28T10:00:00Z", version: "1", ready: true, failing: {}, shared: {}, warnings: {}, lag_events: {} };
+const replica = { id: "a", pid: 1, host: "h", since: "2026-11-28T10:00:00Z", version: "1", ready: true, failing: {}, shared: {}, warnings: {}, lag_events: {} };
 const service = (members: Partial<Service> = {}): Service => ({ name: "gateway", ready: true, replicas: [replica], ...members });
 const text = (...of: Parameters<typeof systemSentence>): string => systemSentence(...of).map((piece) => piece.text).join("");
 
@@ -13,7 +14,7 @@ test("the headline says how many are ready, and what was set aside where the rea
 });
 
 test("a service is as far behind as its slowest replica, and up since its youngest", () => {
-  const two = service({ replicas: [{ ...replica, lag_events: { rows: 3, other: null } }, { ...replica, since: "2026-11-28T11:00:00Z", lag_events: { rows: 9 } }] });
+  const two = service({ replicas: [{ ...replica, lag_events: { rows: 3, other: 1 } }, { ...replica, since: "2026-11-28T11:00:00Z", lag_events: { rows: 9 } }] });
   expect([behind(two), upSince(two)]).toEqual([9, "2026-11-28T11:00:00Z"]);
   expect([behind(service({ replicas: [] })), upSince(service({ replicas: [] }))]).toEqual([null, null]);
 });
@@ -24,6 +25,6 @@ test("what is wrong is said once, the worst first", () => {
 });
 
 test("thresholds keep their exact value, and one without a name of its own is still shown", () => {
-  const lines = thresholdLines({ new_limit_gib: { value: 100, unit: "gib", set_by: "settings" }, stale_threshold_minutes: { value: 30, unit: "minutes", set_by: "settings" }, heartbeat_interval_seconds: { value: 0.5, unit: "seconds", set_by: "file" } });
-  expect(lines).toEqual([["Heartbeat every", "0.5 s", "file"], ["Stale after", "30 min", "settings"], ["New limit", "100 GiB", "settings"]]);
+  const lines = thresholdLines({ new_limit_gib: { value: 100, unit: "gib", set_by: "settings" }, stale_threshold_minutes: { value: 30, unit: "minutes", set_by: "settings" }, heartbeat_interval_seconds: { value: 0.5, unit: "seconds", set_by: "default" } });
+  expect(lines).toEqual([["Heartbeat every", "0.5 s", "default"], ["Stale after", "30 min", "settings"], ["New limit", "100 GiB", "settings"]]);
 });

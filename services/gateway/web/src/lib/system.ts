@@ -1,20 +1,9 @@
 /** What `GET /system` answers, and how the system page writes it. Pure. */
 
+import type { ServiceView as Service, System, Threshold } from "./api.types";
 import { count, many, threshold } from "./format";
 import { marked, type Words } from "./headline";
 
-export interface Replica {
-  readonly id: string;
-  readonly since: string;
-  readonly version: string;
-  readonly ready: boolean;
-  readonly failing: Readonly<Record<string, string>>;
-  readonly shared: Readonly<Record<string, string>>;
-  readonly warnings: Readonly<Record<string, string>>;
-  readonly lag_events: Readonly<Record<string, number | null>>;
-}
-export interface Service { readonly name: string; readonly ready: boolean; readonly replicas: readonly Replica[] }
-export interface Threshold { readonly value: number; readonly unit: string; readonly set_by: string }
 export interface System {
   readonly position: number;
   readonly epoch: string;
@@ -22,10 +11,7 @@ export interface System {
   readonly disk_free?: number | null; // bytes; null or absent: this gateway cannot tell
   readonly open_sockets: number | null;
   readonly services: readonly Service[];
-  readonly detector: { readonly score: number | null; readonly tracked: number | null; readonly watermark_age_seconds: number | null; readonly holds: readonly unknown[] } | null;
-  readonly thresholds: Readonly<Record<string, Threshold>>;
-  readonly flags: Readonly<Record<string, boolean>>;
-}
+  readonly detector:type { System } from "./api.types";
 
 /** “All 5 services are ready. 2 messages were set aside.”; `aside` null: not known to this reader. */
 export function systemSentence(services: readonly Service[], aside: number | null, more = false): readonly Words[] {
@@ -39,7 +25,7 @@ export function systemSentence(services: readonly Service[], aside: number | nul
 
 /** How far the slowest of a service is behind, in events; null: not known. */
 export function behind(service: Service): number | null {
-  const known = service.replicas.flatMap((replica) => Object.values(replica.lag_events)).filter((lag): lag is number => lag !== null);
+  const known = service.replicas.flatMap((replica) => Object.values(replica.lag_events));
   return known.length === 0 ? null : Math.max(...known);
 }
 

@@ -1,46 +1,25 @@
 import { expect, test } from "vitest";
-import { gist, lanesOf, type LogEvent } from "./timeline";
+import { gist, type LogEvent, versionAfter } from "./timeline";
 
-let position = 0;
-const event = (name: string, data: Record<string, unknown> = {}): LogEvent => ({ type: `makima.contract.${name}.v1`, time: new Date(1000 * ++position).toISOString(), position, data });
-const EVENTS = [
-  event("ContractCreated", { contract_type: "simple", phases: [{ name: "plan" }, { name: "execute" }], phase_guard: true }),
-  event("ContractStarted"),
-  event("TaskCreated", { task_id: "sup", name: "supervise", is_supervisor: true }),
-  event("TaskCreated", { task_id: "t1", name: "look around", is_supervisor: false }),
-  event("TaskStarted", { task_id: "sup" }),
-  event("TaskClaimed", { task_id: "t1", role: "builder", connection_id: "c1" }),
-  event("TaskStarted", { task_id: "t1", connection_id: "c1" }),
-  event("TaskReleased", { task_id: "t1", reason: "agent_silent", connection_id: "c1" }),
-  event("TaskClaimed", { task_id: "t1", role: "builder", connection_id: "c2" }),
-  event("TaskStarted", { task_id: "t1", connection_id: "c2" }),
-  event("ContractPaused", { reason: "lunch" }),
-  event("ContractResumed", { to: "active" }),
-  event("PhaseChanged", { from_phase: "plan", to_phase: "execute", confirmed: true }),
-];
+const event = (name: string, data: Record<string, unknown> = {}, category = "contract"): LogEvent => ({ type: `makima.${category}.${name}.v1`, time: "2026-11-28T10:00:00Z", position: 1, streamversion: 7, data });
+const TASKS = new Map([["t1", "look around"]]);
+const said = (...of: Parameters<typeof event>): string => gist(event(...of), TASKS);
 
-test("a status holds until the next, and the last one until now", () => {
-  expect(lanesOf(EVENTS).status.map((bar) => [bar.kind, bar.from, bar.to])).toEqual([["created", 0, 1], ["active", 1, 10], ["paused", 10, 11], ["active", 11, null]]);
+test("an event of the contract says what it is about", () => {
+  expect(said("ContractCreated", { contract_type: "simple", phases: [{ name: "plan" }, { name: "execute" }], phase_guard: true })).toBe("simple, 2 phases, phase guard on");
+  expect(said("TaskClaimed", { task_id: "t1", role: "builder" })).toBe("look around by builder");
+  expect(said("TaskReleased", { task_id: "t1", reason: "agent_silent" })).toBe("look around: agent silent");
+  expect(said("ContractPaused", { reason: "lunch" })).toBe("lunch");
+  expect(said("PhaseChanged", { from_phase: "plan", to_phase: "execute", confirmed: true })).toBe("plan → execute, confirmed");
 });
 
-test("phases have their names", () => {
-  expect(lanesOf(EVENTS).phase.map((bar) => [bar.text, bar.from, bar.to])).toEqual([["plan", 0, 12], ["execute", 12, null]]);
+test("an event around it says who, and what became of it", () => {
+  expect(said("AgentJoined", { role: "builder", daemon_id: "ada", connection_id: "0123456789" }, "agent")).toBe("builder joined, on ada, connection 01234567");
+  expect(said("AgentStatusChanged", { role: "builder", old_status: "working", new_status: "dead", trigger: "heartbeat_expired" }, "agent")).toBe("builder: WORKING → DEAD, heartbeat expired");
+  expect(said("SupervisorStateChanged", { old_state: "working", new_state: "working", daemon_id: "ada" }, "supervisor")).toBe("another connection, on ada");
+  expect(said("StaleDetected", { stale_seconds: 1900 }, "silence")).toBe("silent for 31 min");
+  expect(said("RestorationProved", { daemon_id: "ada" }, "supervisor")).toBe("on ada");
+  expect(said("SilenceDetected", { sender_kind: "agent", sender_id: "c1:builder" }, "silence")).toBe("agent c1:builder");
 });
 
-test("a task that was released is drawn as such, and again when it runs; the supervisor's own is not drawn", () => {
-  expect(lanesOf(EVENTS).tasks.map((bar) => [bar.text, bar.kind, bar.from, bar.to])).toEqual([["look around", "released", 6, 7], ["look around", "running", 9, null]]);
-});
-
-test("a builder that was replaced leaves a gap", () => {
-  expect(lanesOf(EVENTS).agents.map((bar) => [bar.text, bar.kind, bar.from, bar.to])).toEqual([["c1", "connected", 5, 7], ["dead", "away", 7, 8], ["c2", "connected", 8, null]]);
-});
-
-test("what somebody had to act on is hot", () => expect([...lanesOf(EVENTS).hot]).toEqual([7, 10]));
-
-test("an event says what it is about", () => {
-  expect(EVENTS.map((each) => gist(each, EVENTS))).toEqual([
-    "simple, 2 phases, phase guard on", "", "supervise", "look around", "supervise", "look around by builder", "look around", "look around: agent silent", "look around by builder", "look around", "lunch", "to active", "plan → execute, confirmed",
-  ]);
-});
-
-test("no event, no lane", () => expect(lanesOf([])).toMatchObject({ status: [], phase: [], tasks: [], agents: [] }));
+test("only an event of the contract itself makes a version of it", () => expect([versionAfter(event("ContractStarted")), versionAfter(event("AgentLeft", {}, "agent"))]).toEqual([7, null]));

@@ -1,124 +1,50 @@
-/** A contract's events as bars on lanes. It folds only what is drawn: what the contract *was* at a version comes from
- * `GET /contracts/{id}?at=`. Bars run between indexes of events; `to` null: until now. Pure. */
+/** What happened around a contract: its own events, and those of its supervisors, its agents, and the services that watch over them. Pure. */
 
-import { words } from "./format";
-import type { ContractStatus } from "./shapes";
+import { age, shortId, words } from "./format";
+import type { AgentState } from "./shapes";
+import { AGENT } from "./words";
 
-/** An event of `GET /contracts/{id}/events` or `/timeline`. */
+/** An event of `GET /contracts/{id}/timeline`. */
 export interface LogEvent {
   readonly type: string; // makima.<category>.<Name>.v<schema>
   readonly time: string;
   readonly position: number;
-  readonly streamversion?: number;
+  readonly streamversion?: number; // of its own stream
+  readonly subject?: string;
   readonly actor?: string | null;
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-export interface Bar {
-  readonly from: number;
-  readonly to: number | null;
-  readonly text: string;
-  readonly kind: string; // of `status`: the status; of `phase`: ""; of `tasks`: running, released, failed, done; of `agents`: connected, away
-  readonly row: number; // of lanes with several
-}
-
-export interface Lanes {
-  readonly status: readonly Bar[];
-  readonly phase: readonly Bar[];
-  readonly tasks: readonly Bar[];
-  readonly agents: readonly Bar[];
-  readonly hot: ReadonlySet<number>; // events that somebody had to act on
-}
-
-const TASK_ROWS = 2;
-const STATUS_AFTER: Readonly<Record<string, ContractStatus>> = {
-  ContractCreated: "created", ContractStarted: "active", ContractPaused: "paused", InputAwaited: "waiting_for_input", InputReceived: "active", ContractBlocked: "blocked",
-  ContractUnblocked: "active", CompletionStarted: "completing", CompletionAborted: "active", ContractCompleted: "completed", ContractFailed: "failed", ContractReopened: "active", ContractArchived: "archived",
-};
+export const CATEGORIES = ["contract", "supervisor", "agent", "completion", "silence"] as const;
 
 /** `makima.contract.PhaseChanged.v1` → `PhaseChanged`. */
 export const eventName = (event: LogEvent): string => event.type.split(".")[2] ?? event.type;
+export const categoryOf = (event: LogEvent): string => event.type.split(".")[1] ?? "";
+/** The version of the contract that an event of its own made; null: it is of another stream. */
+export const versionAfter = (event: LogEvent): number | null => (categoryOf(event) === "contract" ? (event.streamversion ?? null) : null);
 
-const text = (event: LogEvent, member: string): string => (typeof event.data[member] === "string" ? (event.data[member] as string) : "");
+export const text = (event: LogEvent, member: string): string => (typeof event.data[member] === "string" ? (event.data[member] as string) : "");
 
-export function lanesOf(events: readonly LogEvent[]): Lanes {
-  return {
-    status: runs(events.map((event, index) => [index, text(event, "to") && ["ContractResumed", "ContractUnblocked"].includes(eventName(event)) ? text(event, "to") : (STATUS_AFTER[eventName(event)] ?? (eventName(event) === "ContractResumed" ? "active" : ""))])),
-    phase: runs(events.map((event, index) => [index, eventName(event) === "PhaseChanged" ? text(event, "to_phase") : eventName(event) === "ContractCreated" ? firstPhase(event) : ""])).map((bar) => ({ ...bar, text: bar.kind, kind: "" })),
-    tasks: taskBars(events),
-    agents: agentBars(events),
-    hot: new Set(events.flatMap((event, index) => (/Paused|Awaited|Released|Failed|Blocked|QuestionAsked|Stuck|Silence/.test(eventName(event)) ? [index] : []))),
-  };
-}
-
-/** Bars of what holds until something else does. An empty word changes nothing. */
-function runs(points: readonly (readonly [number, string])[]): Bar[] {
-  const bars: { from: number; to: number | null; text: string; kind: string; row: number }[] = [];
-  for (const [index, kind] of points) {
-    const last = bars.at(-1);
-    if (kind === "" || kind === last?.kind) continue;
-    if (last) last.to = index;
-    bars.push({ from: index, to: null, text: words(kind), kind, row: 0 });
-  }
-  return bars;
-}
-
-function firstPhase(event: LogEvent): string {
-  const first: unknown = Array.isArray(event.data["phases"]) ? event.data["phases"][0] : undefined;
+/** The name of the phase that the contract was made in. */
+export function firstPhase(created: LogEvent): string {
+  const first: unknown = Array.isArray(created.data["phases"]) ? created.data["phases"][0] : undefined;
   if (typeof first === "string") return first;
   return typeof first === "object" && first !== null && "name" in first ? String(first.name) : "";
 }
 
-function taskBars(events: readonly LogEvent[]): Bar[] {
-  const names = new Map<string, string>();
-  const open = new Map<string, number>();
-  const rows = new Map<string, number>();
-  const bars: Bar[] = [];
-  const ends: Readonly<Record<string, string>> = { TaskCompleted: "done", TaskFailed: "failed", TaskReleased: "released" };
-  events.forEach((event, index) => {
-    const [name, id] = [eventName(event), text(event, "task_id")];
-    if (name === "TaskCreated" && event.data["is_supervisor"] !== true) names.set(id, text(event, "name"));
-    if (!names.has(id)) return;
-    if (name === "TaskStarted") {
-      open.set(id, index);
-      if (!rows.has(id)) rows.set(id, rows.size % TASK_ROWS);
-    }
-    const from = open.get(id);
-    const kind = ends[name];
-    if (from === undefined || kind === undefined) return;
-    bars.push({ from, to: index, text: names.get(id)!, kind, row: rows.get(id)! });
-    open.delete(id);
-  });
-  for (const [id, from] of open) bars.push({ from, to: null, text: names.get(id)!, kind: "running", row: rows.get(id)! });
-  return bars;
-}
+/** An agent's state as its badge says it; a supervisor's has no badge. */
+export const wordOf = (state: string): string => AGENT[state as AgentState]?.word ?? words(state);
 
-/** The connections that claimed tasks, one after the other; between a released task and the next claim nobody was there. */
-function agentBars(events: readonly LogEvent[]): Bar[] {
-  const bars: { from: number; to: number | null; text: string; kind: string; row: number }[] = [];
-  events.forEach((event, index) => {
-    const last = bars.at(-1);
-    if (eventName(event) === "TaskReleased" && last?.kind === "connected" && event.data["connection_id"] !== undefined) {
-      last.to = index;
-      bars.push({ from: index, to: null, text: "dead", kind: "away", row: 0 });
-    }
-    const connection = text(event, "connection_id");
-    if (eventName(event) !== "TaskClaimed" || connection === "") return;
-    const now = bars.at(-1);
-    if (now?.kind === "connected" && now.text === connection) return;
-    if (now) now.to = index;
-    bars.push({ from: index, to: null, text: connection, kind: "connected", row: 0 });
-  });
-  return bars;
-}
-
-/** What an event says, in a few words. */
-export function gist(event: LogEvent, events: readonly LogEvent[]): string {
+/** What an event says, in a few words. `tasks`: their names, by id. */
+export function gist(event: LogEvent, tasks: ReadonlyMap<string, string>): string {
   const of = (member: string): string => text(event, member);
-  const task = (): string => text(events.find((each) => eventName(each) === "TaskCreated" && text(each, "task_id") === of("task_id")) ?? event, "name");
+  const task = (): string => tasks.get(of("task_id")) ?? "";
+  const told = (...parts: string[]): string => parts.filter(Boolean).join(", ");
   switch (eventName(event)) {
     case "ContractCreated":
       return `${of("contract_type")}, ${Array.isArray(event.data["phases"]) ? event.data["phases"].length : 0} phases, phase guard ${event.data["phase_guard"] ? "on" : "off"}`;
+    case "ContractAssigned":
+      return of("daemon_id") && `to ${of("daemon_id")}`;
     case "PhaseChanged":
       return `${of("from_phase")} → ${of("to_phase")}${event.data["confirmed"] ? ", confirmed" : ""}`;
     case "TaskCreated":
@@ -127,7 +53,7 @@ export function gist(event: LogEvent, events: readonly LogEvent[]): string {
       return `${task()} by ${of("role")}`;
     case "TaskCompleted":
     case "TaskFailed":
-      return [task(), of("result")].filter(Boolean).join(", ");
+      return told(task(), of("result"));
     case "TaskReleased":
       return `${task()}: ${words(of("reason")) || "its agent was gone"}`;
     case "TaskStarted":
@@ -136,6 +62,32 @@ export function gist(event: LogEvent, events: readonly LogEvent[]): string {
       return words(of("waiting_for"));
     case "ContractResumed":
       return of("to") ? `to ${words(of("to"))}` : of("reason");
+    case "AgentJoined":
+      return told(`${of("role")} joined`, of("daemon_id") && `on ${of("daemon_id")}`, of("connection_id") && `connection ${shortId(of("connection_id"))}`);
+    case "AgentLeft":
+      return `${of("role")} left`;
+    case "AgentStatusChanged":
+      return told(`${of("role")}: ${wordOf(of("old_status"))} → ${wordOf(of("new_status"))}`, words(of("trigger")), of("reason"));
+    case "AgentStuck":
+    case "AgentProgressed":
+      return told(of("role"), of("activity"));
+    case "SupervisorRegistered":
+      return told(words(of("state")), of("daemon_id") && `on ${of("daemon_id")}`);
+    case "SupervisorStateChanged":
+      return of("old_state") === of("new_state") ? told("another connection", of("daemon_id") && `on ${of("daemon_id")}`) : told(`${words(of("old_state"))} → ${words(of("new_state"))}`, words(of("changed_by")));
+    case "SupervisorSaved":
+      return words(of("kind"));
+    case "RestorationRequested":
+    case "RestorationProved":
+      return told(words(of("outcome")), of("daemon_id") && `on ${of("daemon_id")}`);
+    case "StaleDetected":
+      return `silent for ${age(Number(event.data["stale_seconds"] ?? 0))}`;
+    case "SilenceDetected":
+      return `${of("sender_kind")} ${of("sender_id")}`;
+    case "PhaseGateSatisfied":
+      return told(of("phase"), words(of("action")));
+    case "CompletionDetected":
+      return of("phase");
     default:
       return of("deliverable_id") || of("question") || of("answer") || of("reason") || of("content") || (of("role") ? `${of("role")} ${words(of("new_status"))}`.trim() : "");
   }
