@@ -1,15 +1,14 @@
 /** The strip of beats: `111l110|111`, newest right. Height carries the meaning, colour repeats it. */
 
+import type { BeatStrip } from "./api.types";
+import type { Step } from "./life";
+
 export type Beat = "on time" | "late" | "missed" | "a new connection" | "not joined";
 
 const MEANING: Readonly<Record<string, Beat>> = { "1": "on time", l: "late", "0": "missed", "|": "a new connection", "-": "not joined" };
 
 /** `GET /agents?beats=60`: each slot is `step_seconds`, the last one ends at `to`. */
-export interface Strip {
-  readonly to: string;
-  readonly step_seconds: number;
-  readonly slots: string;
-}
+export type Strip = BeatStrip;
 
 /** True for the answer of a gateway that cannot tell beats: then it is asked without. */
 export const refusesBeats = (code: string | undefined, detail: string | undefined): boolean => code === "INVALID_REQUEST" && (detail ?? "").includes("beats");
@@ -27,4 +26,39 @@ export function beatsSentence(beats: readonly Beat[]): string {
   if (count("a new connection") > 0) parts.push("a new connection");
   if (count("not joined") === beats.length) return "it has not joined";
   return `last ${beats.length} beats: ${parts.join(", ")}`;
+}
+
+export interface Connection {
+  readonly id: string;
+  readonly from: number; // the slot in which it joined; 0: it was there before the first
+  readonly joined: string | null; // when; null: before the first slot
+}
+
+/** The slot that a moment falls into; below 0: before the first. */
+function slotOf({ to, step_seconds, slots }: Strip, at: string): number {
+  return slots.length - 1 - Math.floor((Date.parse(to) - Date.parse(at)) / (1000 * step_seconds));
+}
+
+/** The connections that a strip shows, oldest first, by the agent's life (newest first). */
+export function connectionsOf(strip: Strip, life: readonly Step[]): readonly Connection[] {
+  const found: Connection[] = [];
+  for (const { at, connection_id: id } of life.toReversed()) {
+    if (!id || id === found.at(-1)?.id) continue;
+    const slot = slotOf(strip, at);
+    if (slot >= strip.slots.length) continue; // the strip ends before it
+    found.push({ id, from: Math.max(0, slot), joined: slot < 0 ? null : at });
+  }
+  return found.slice(Math.max(0, found.findLastIndex((one) => one.joined === null)));
+}
+
+/** Its slots, without what was missed between a leave and the next join: then no beat was expected. */
+export function whileThere(strip: Strip, life: readonly Step[]): string {
+  const slots = [...strip.slots];
+  life.forEach((step, k) => {
+    const next = life[k - 1];
+    if (step.to !== "offline" || next === undefined) return;
+    const [left, back] = [slotOf(strip, step.at), slotOf(strip, next.at)];
+    for (let slot = Math.max(0, left + 1); slot < Math.min(back, slots.length); slot++) if (slots[slot] === "0" || slots[slot] === "l") slots[slot] = "-";
+  });
+  return slots.join("");
 }
