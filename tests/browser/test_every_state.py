@@ -17,8 +17,8 @@ pytestmark = [
     pytest.mark.browser,
 ]
 S = AgentStatus
-CUT = """() => [...document.querySelectorAll("[data-row] .name .cut")]
-    .filter((cell) => cell.scrollWidth > cell.clientWidth).map((cell) => cell.textContent)"""
+NAMES = "document.querySelector('[data-row] .name').clientWidth"
+ROOM_FOR_A_NAME = 260  # px
 MORE_THAN_A_PAGE = 110  # times two events
 DERIVED = {  # a record that has `status` and `is_expired` only
     S.WORKING: "WORKING",
@@ -92,7 +92,7 @@ async def test_agents_and_contracts_of_every_state_have_its_word(
             row = seen.page.locator(f'[data-id="{active}:{fleet.agents[state]}"]')
             await expect(row.locator(".st").get_by_text(word, exact=True)).to_be_visible()
         await seen.page.set_viewport_size({"width": 1280, "height": 800})
-        assert await seen.page.evaluate(CUT) == [], "a column has too little room"
+        assert await seen.page.evaluate(NAMES) >= ROOM_FOR_A_NAME
         stuck = seen.page.locator(f'[data-id="{active}:{fleet.stuck}"]')
         await expect(stuck.get_by_text("WORKING", exact=True)).to_be_visible()
         await expect(stuck.get_by_text("stuck 20 min")).to_be_visible()
