@@ -11,7 +11,6 @@ export interface AgentRecord extends Partial<Omit<api.Agent, "contract_id" | "ro
   readonly role: string;
   readonly agent_status?: string | null;
   readonly status?: string | null;
-  readonly restarts?: { readonly attempts: number; readonly of: number; readonly next_at: string | null } | null;
 }
 
 export interface AgentPage extends Page<AgentRecord> {

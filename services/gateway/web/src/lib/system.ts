@@ -4,14 +4,7 @@ import type { ServiceView as Service, System, Threshold } from "./api.types";
 import { count, many, threshold } from "./format";
 import { marked, type Words } from "./headline";
 
-export interface System {
-  readonly position: number;
-  readonly epoch: string;
-  readonly relay_lag: number | null;
-  readonly disk_free?: number | null; // bytes; null or absent: this gateway cannot tell
-  readonly open_sockets: number | null;
-  readonly services: readonly Service[];
-  readonly detector:type { System } from "./api.types";
+export type { System } from "./api.types";
 
 /** “All 5 services are ready. 2 messages were set aside.”; `aside` null: not known to this reader. */
 export function systemSentence(services: readonly Service[], aside: number | null, more = false): readonly Words[] {
