@@ -1,6 +1,6 @@
 """`python -m makima_completion_detector`: runs one replica until SIGTERM."""
 
-from makima_kernel.service.runtime import run
+from makima_kernel.service.process import run
 from makima_kernel.service.settings import Settings, load
 
 from makima_completion_detector.app import NAME, build

@@ -1,6 +1,6 @@
 """`python -m makima_contract`: runs one replica until SIGTERM."""
 
-from makima_kernel.service.runtime import run
+from makima_kernel.service.process import run
 from makima_kernel.service.settings import Settings, load
 
 from makima_contract.app import NAME, build

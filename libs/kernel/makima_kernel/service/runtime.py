@@ -1,7 +1,6 @@
-"""Runs a service process: opens Postgres and NATS, calls the service's `build`, serves, and shuts down."""
+"""Runs a service: opens Postgres and NATS, calls the service's `build`, serves, and shuts down."""
 
 import asyncio
-import gc
 import os
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -11,7 +10,6 @@ from uuid import uuid4
 
 import asyncpg
 import structlog
-import uvloop
 from faststream import FastStream
 from makima_schemas import subjects
 from nats.aio.client import Client
@@ -35,7 +33,7 @@ from makima_kernel.service.rebuild_endpoint import Rebuilds
 from makima_kernel.service.relay_trace import on_published
 from makima_kernel.service.replica_status import ReplicaStatus
 from makima_kernel.service.settings import Settings
-from makima_kernel.telemetry import logs, metrics, traces
+from makima_kernel.telemetry import metrics
 from makima_kernel.telemetry.logs import Logger
 
 Loop = Callable[[], Awaitable[None]]
@@ -269,31 +267,6 @@ class Service:
                 yield service
             finally:
                 await service.app.stop()
-
-
-def run(name: str, settings: Settings, build: Build) -> None:
-    """Runs a service process until SIGTERM or Ctrl-C."""
-    logs.configure(name, settings.log_level)
-    provider = traces.configure(name)
-
-    async def main() -> None:
-        service = Service(name, settings, build)
-        service.app.after_startup(_settle)
-        await service.app.run()
-
-    try:
-        uvloop.run(main())
-    finally:
-        provider.shutdown()
-
-
-def _settle() -> None:
-    """Leaves out of full collections what there is now: modules, models and routes live as long as the process.
-
-    With them a collection stopped the contract service for 113 ms, and all requests to it.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def _ignore(_position: int, _applied: Sequence[Applied]) -> None:
