@@ -5,6 +5,7 @@ The terminal is textual's headless one: what a real one takes to show the bytes 
 """
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -50,10 +51,11 @@ async def measure(env: BenchEnv) -> list[Figure]:
                     await _keys(picture, WARM_UP_SECONDS)
                     told = Rate(-(state.position or 0))
                     waits = await _keys(picture, env.minutes * 30)
-                    before = _memory()
+                    before, live = _memory(), sys.getallocatedblocks()
                     waits += await _keys(picture, env.minutes * 30)
                     told.count += state.position or 0
                     rate, grown = told.per_second(), _memory() - before
+                    more = 100 * (sys.getallocatedblocks() - live) / live
     p95, still_p95 = (quantiles(each, n=20)[18] for each in (waits, still))
     what = f"terminal monitor, {CONTRACTS:,} contracts, {UPDATES_PER_SECOND}/s"
     return [
@@ -61,6 +63,7 @@ async def measure(env: BenchEnv) -> list[Figure]:
         Figure("P15", f"{what}: a key's frame, p95", p95, "ms", still_p95, "nothing changes", "≤ 50 ms", p95 <= 50),
         Figure("P15", f"{what}: told", rate, "/s", None, None, f"≥ {0.95 * UPDATES_PER_SECOND:g}", rate >= 0.95 * UPDATES_PER_SECOND),
         Figure("P15", f"{what}: memory, the second half of {env.minutes:g} min", grown, "MiB more", before, "MiB before", "≤ 2 MiB", grown <= 2),
+        Figure("P15", f"{what}: objects that live, the second half of {env.minutes:g} min", more, "% more", None, None, "≤ 1 %", more <= 1),
     ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Serves the web page (interfaces.md, Web page), built by `make web` into `makima_gateway/web_build`.
 
 A page's address answers a browser, which asks for HTML, with the page, and any other client as an address that
-does not exist: the API is under /api/v1. What the page is made of needs no token; what it shows does.
+does not exist; the page also says that an address does not exist. The API is under /api/v1. What the page is made of needs no token; what it shows does.
 """
 
 import mimetypes
@@ -10,10 +10,12 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 BUILT: Final = Path(__file__).parent.parent / "web_build"
 ADDRESSES: Final = (
@@ -50,11 +52,29 @@ def routes(built: Path = BUILT) -> list[Route]:
     async def theme(_request: Request) -> Response:
         return _file(built, "theme.js", NO_STORE)
 
+    async def nowhere(_request: Request) -> Response:
+        return _page(built, 404)
+
     return [
         *(Route(address, page, include_in_schema=False) for address in ADDRESSES),
         Route("/assets/{name}", asset, include_in_schema=False),
         Route("/theme.js", theme, include_in_schema=False),
+        _Nowhere("/{path:path}", nowhere, include_in_schema=False),  # the last of all routes
     ]
+
+
+class _Nowhere(Route):
+    """An address that does not exist, for a browser: the page says so. For any other client it is no route at all."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        asks = (
+            scope["type"] == "http"
+            and scope["method"] in {"GET", "HEAD"}
+            and not scope["path"].startswith("/api/")
+        )
+        if not asks or not wants_html(Headers(scope=scope).get("accept", "")):
+            return Match.NONE, {}
+        return super().matches(scope)
 
 
 def wants_html(accept: str) -> bool:
@@ -66,10 +86,10 @@ def wants_html(accept: str) -> bool:
     return False
 
 
-def _page(built: Path) -> Response:
+def _page(built: Path, status: int = 200) -> Response:
     index = built / "index.html"
     if index.is_file():
-        return FileResponse(index, headers=PAGE_HEADERS, media_type="text/html")
+        return FileResponse(index, status, PAGE_HEADERS, "text/html")
     return Response(_not_built(), 503, {**PAGE_HEADERS, "Retry-After": "30"}, "text/html")
 
 

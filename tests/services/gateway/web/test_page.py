@@ -46,6 +46,18 @@ async def test_a_program_does_not_get_the_page(client: httpx.AsyncClient, accept
     assert (await client.get("/contracts", headers={"Accept": accept})).status_code == 404
 
 
+async def test_an_address_that_does_not_exist_is_told_to_a_browser_by_the_page(
+    client: httpx.AsyncClient,
+) -> None:
+    nowhere = await client.get("/contracts/c1/nothing")
+    assert (nowhere.status_code, nowhere.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+    assert "<title>makima</title>" in nowhere.text
+    for address in ("/api/v1/nothing", "/assets/nothing.js"):
+        assert "<title>makima</title>" not in (await client.get(address)).text
+    assert (await client.post("/nothing")).status_code == 404
+    assert (await client.get("/nothing", headers={"Accept": "*/*"})).text == "Not Found"
+
+
 def test_a_browser_is_one_that_names_html() -> None:
     assert wants_html(BROWSER["Accept"])
     assert wants_html("application/json, TEXT/HTML;q=0.1")
