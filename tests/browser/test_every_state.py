@@ -9,7 +9,7 @@ from playwright.async_api import Browser, Route, expect
 
 from tests.browser.fleet import BADGES, STATUSES, Fleet, started
 from tests.browser.pages import Watched, signed_in
-from tests.services.gateway.harness import Gateways, body
+from tests.services.gateway.harness import Gateways, act, body
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -144,6 +144,12 @@ async def test_a_contract_tells_from_its_end_what_happened_around_it(
         await seen.page.goto(f"/contracts/{contract}?v=1")
         await expect(seen.page.get_by_text("version 1 of 2")).to_be_visible()
         await expect(events.get_by_text("ContractCreated")).to_be_attached()
+        for action in ("pause", "resume"):
+            await act(admin, contract, action)
+        for version, words in ((1, "No agent had joined"), (3, "daemon-ada")):
+            await seen.page.goto(f"/contracts/{contract}?v={version}&tab=agents")
+            await expect(seen.page.get_by_text(f"version {version} of 4")).to_be_visible()
+            await expect(seen.page.get_by_text(words)).to_be_visible()
         assert seen.complaints == []
 
 
