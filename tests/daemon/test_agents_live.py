@@ -38,8 +38,12 @@ async def test_one_that_always_fails_is_dead_failed_revive_and_a_person_revives_
         assert output.count(role) == 4  # once, and three restarts
         told = [getattr(each, "restarts", None) for each in await machine.events(contract, role)]
         assert [(each.attempts, each.of) for each in told if each is not None] == [(1, 3), (2, 3), (3, 3)]
-        shown = await machine.gateways.clients[0].get(f"/contracts/{contract}/agents/{role}")
-        assert shown.json()["restarts"] == {"attempts": 3, "of": 3, "next_at": None}
+
+        async def no_more() -> bool:
+            shown = await machine.gateways.clients[0].get(f"/contracts/{contract}/agents/{role}")
+            return shown.json()["restarts"] == {"attempts": 3, "of": 3, "next_at": None}
+
+        await eventually(no_more)
         again = await machine.say("start", contract_id=contract, role=role)
         assert again["accepted"] is False
         assert "failed after every restart" in str(again["reason"])

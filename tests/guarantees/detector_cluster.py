@@ -11,6 +11,7 @@ from pathlib import Path
 
 import asyncpg
 import nats as nats_py
+import orjson
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats.streams import provision
 from makima_kernel.testing import eventually
@@ -66,11 +67,14 @@ class Detection(LogReader):
         self.runner.send(name, signal.SIGCONT)
 
     async def registered(self, fleet: Fleet) -> None:
-        """Wait until the log knows everyone who beats."""
+        """Wait until the log knows everyone who beats, each by a heartbeat of its own: a daemon that only its
+        supervisors have named is nobody who could be missed.
+        """
 
         async def known() -> bool:
             supervisors = {each.entity_id for each in await self.all("SupervisorRegistered")}
-            daemons = {each.entity_id for each in await self.all("DaemonConnected")}
+            connected = await self.all("DaemonConnected")
+            daemons = {each.entity_id for each in connected if orjson.loads(each.data)["hostname"]}
             return supervisors >= set(fleet.supervisors) and daemons >= set(fleet.daemons)
 
         await eventually(known)
