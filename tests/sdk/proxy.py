@@ -14,6 +14,8 @@ class Proxy:
         self._target = target
         self._lines: list[asyncio.StreamWriter] = []
         self.is_away = False  # True: whoever comes is cut off
+        self.answers = asyncio.Event()  # cleared: what is asked arrives, and what is answered waits here
+        self.answers.set()
 
     async def serve(self) -> asyncio.Server:
         return await asyncio.start_server(self._join, "127.0.0.1", self.port)
@@ -36,11 +38,15 @@ class Proxy:
             return
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
         self._lines += [writer, far_writer]
-        await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
+        await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer, self.answers))
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, goes_on: asyncio.Event | None = None
+    ) -> None:
         with suppress(ConnectionError):
             while chunk := await source.read(65536):
+                if goes_on is not None:
+                    await goes_on.wait()
                 sink.write(chunk)
                 await sink.drain()
         sink.close()  # who waits for the other side to hang up is told

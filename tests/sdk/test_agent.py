@@ -61,6 +61,33 @@ async def test_an_agent_takes_the_tasks_of_its_role_as_they_come_and_leaves(syst
     assert (await system.agents.get(contract, "builder")).status_now == "offline"
 
 
+async def test_one_that_is_stopped_while_it_joins_leaves(system: AgentSystem) -> None:
+    """Makima has the join, and the agent not yet the answer."""
+    contract = await system.contract()
+    is_stopped = asyncio.Event()
+
+    async def work() -> None:
+        async with Agent(contract, "builder", system.connection):
+            pytest.fail("it was stopped before")
+
+    async def are_ready() -> bool:
+        return [agent.status_now for agent in (await system.agents.team(contract)).agents] == ["ready"]
+
+    system.proxy.answers.clear()
+    joining = asyncio.create_task(work())
+    try:
+        await eventually(are_ready)
+        joining.cancel()
+        asyncio.get_running_loop().call_soon(is_stopped.set)
+        await is_stopped.wait()
+        assert not joining.done()
+    finally:
+        system.proxy.answers.set()
+    with pytest.raises(asyncio.CancelledError):
+        await joining
+    assert (await system.agents.get(contract, "builder")).status_now == "offline"
+
+
 async def test_what_it_reports_is_told_with_its_child_and_its_quiet_time(system: AgentSystem) -> None:
     contract = await system.contract()
     pipe = asyncio.subprocess.PIPE

@@ -1,5 +1,6 @@
 """What an agent and a supervisor have in common: one process, its connection, its spool, and its end."""
 
+import asyncio
 import os
 import time
 from abc import ABC, abstractmethod
@@ -7,7 +8,7 @@ from collections.abc import Awaitable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 from uuid import uuid4
 
 from makima_schemas.contract.model import QuestionType
@@ -24,9 +25,6 @@ from makima_sdk.requests import Requests
 from makima_sdk.session import Session
 from makima_sdk.signals import SignalHandler
 from makima_sdk.spool import Spool
-
-if TYPE_CHECKING:
-    import asyncio
 
 DRAIN_SECONDS: Final = 10.0  # on exit, for what waits in the spool
 
@@ -72,7 +70,12 @@ class AgentProcess(ABC):
             self.contracts = Contracts(self._requests)
             await self._outbox.deliver_earlier(self.connection_id, self._join_as)
             opening.push_async_callback(self._session.stop)
-            await self._session.open()
+            try:
+                await self._session.open()
+            except asyncio.CancelledError:
+                if self._session.is_joined:
+                    await self._leave()
+                raise
             self._http.retry_for = 0.0  # an old heartbeat proves nothing; `Requests` repeats the others
             self._session.keep(self._outbox.run(), "spool")
             self._opened()
@@ -117,7 +120,7 @@ class AgentProcess(ABC):
         return self._requests
 
     @property
-    def lost(self) -> "asyncio.Event":
+    def lost(self) -> asyncio.Event:
         """Set when this process may no longer act for the agent."""
         return self._session.lost
 

@@ -9,13 +9,14 @@ from makima_sdk.agents import SenderAnswer
 from makima_sdk.clock import elapsed
 from makima_sdk.http import is_transient
 from makima_sdk.lease import Lease
-from makima_sdk.problems import AgentLostError, ProblemError, SupersededError, UnreachableError
+from makima_sdk.problems import AgentLostError, MakimaError, ProblemError, SupersededError, UnreachableError
 from makima_sdk.signals import SignalHandlers
 
 MIN_BEAT_GAP_SECONDS: Final = 1.0  # between two heartbeats, however often their content changes
 FIRST_BEAT_RETRY_SECONDS: Final = 0.5  # after a heartbeat that was not answered; doubles up to the interval
 LEASE_CHECK_SECONDS: Final = 5.0  # a timer does not notice that the machine was suspended; so look this often
 HANDLERS_FINISH_SECONDS: Final = 5.0
+JOIN_ANSWER_SECONDS: Final = 2.0  # for how long one that was stopped while it joined waits for the answer
 TOO_MANY_REQUESTS: Final = 429
 
 Request = Callable[[], Awaitable[SenderAnswer]]
@@ -37,6 +38,7 @@ class Session:
         self.lost_because: str | None = None
         self.handlers = SignalHandlers()
         self.failures = 0  # heartbeats in a row that nothing answered; 0: makima is there
+        self.is_joined = False  # also if `open` was cancelled since
         self._join = join
         self._beat = beat
         self._quiet = quiet
@@ -49,9 +51,19 @@ class Session:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
-        """Join, and go on beating. Raises `SupersededError`, `ProblemError`, `UnreachableError`."""
+        """Join, and go on beating. Raises `SupersededError`, `ProblemError`, `UnreachableError`.
+
+        If it is cancelled meanwhile, the answer is waited for all the same: `is_joined` tells whether there is something
+        to leave.
+        """
         self._body = asyncio.current_task()
-        await self._rejoin()
+        joining = asyncio.create_task(self._rejoin())
+        try:
+            await asyncio.shield(joining)
+        except asyncio.CancelledError:
+            self.is_joined = await _is_accepted(joining)
+            raise
+        self.is_joined = True
         self.keep(self._keep_beating(), "heartbeats")
         self.keep(self._watch_lease(), "lease")
 
@@ -211,3 +223,12 @@ class Session:
             return
         if not isinstance(error, AgentLostError):
             self.lose("failed", f"{type(error).__name__}: {error}")
+
+
+async def _is_accepted(joining: asyncio.Task[None]) -> bool:
+    try:
+        async with asyncio.timeout(JOIN_ANSWER_SECONDS):
+            await joining
+    except (MakimaError, TimeoutError):
+        return False
+    return True
