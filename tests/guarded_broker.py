@@ -19,7 +19,7 @@ from makima_local.nats_users import NatsUsers
 from makima_schemas import permissions
 from nats.aio.client import Client
 
-from tests.kernel.background import running
+from tests.background import running
 
 PASSWORD: Final = "a-daemon's-password"
 

@@ -22,8 +22,8 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from tests import guarded_broker
+from tests.background import running
 from tests.guarded_broker import Authority, answering
-from tests.kernel.background import running
 
 CONF = Path(__file__).parents[2] / "deploy" / "nats" / "nats.conf"
 

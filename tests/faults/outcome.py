@@ -14,6 +14,7 @@ from makima_kernel.testing import eventually
 from makima_schemas.envelope import Recorded
 from makima_schemas.silence import SilenceDetected
 
+from tests.background import running
 from tests.faults.comparison import (
     Comparison,
     acknowledged_beside_log,
@@ -25,7 +26,6 @@ from tests.faults.subscribers import whole_log, whole_stream
 from tests.faults.trial import RECOVERY_SECONDS, Trial
 from tests.guarantees.heartbeat_oracle import StoredHeartbeats
 from tests.guarantees.read_models import OURS, folded_rows
-from tests.kernel.background import running
 from tests.servers import BUDGET
 from tests.services.stale_detector.harness import GRACE, INTERVAL, TIMEOUT
 

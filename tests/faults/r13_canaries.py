@@ -17,10 +17,10 @@ from makima_stale_detector.domain.shards.observed_clock import SECOND
 from nats.errors import Error as NatsError
 from nats.js.api import StreamConfig
 
+from tests.background import running
 from tests.faults.comparison import Comparison, differing
 from tests.faults.outcome import compared
 from tests.faults.trial import QUICK, RECOVERY_SECONDS, Trial, on_servers, under_load
-from tests.kernel.background import running
 from tests.services.stale_detector.simulation import FLEET, MINUTE, kill, world
 from tests.whole_system import whole_system
 

@@ -15,10 +15,10 @@ from makima_schemas import subjects
 from nats.errors import Error as NatsError
 from websockets.asyncio.client import connect
 
+from tests.background import running
 from tests.faults.comparison import Comparison, differing
 from tests.faults.outcome import compared
 from tests.faults.trial import QUICK, Trial, on_servers, under_load
-from tests.kernel.background import running
 from tests.services.gateway.harness import ADMIN
 from tests.whole_system import whole_system
 

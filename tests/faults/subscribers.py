@@ -21,7 +21,7 @@ from makima_sdk.problems import UnreachableError
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from tests.kernel.background import running
+from tests.background import running
 from tests.services.gateway.harness import ADMIN
 
 AWAY: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, NatsError)

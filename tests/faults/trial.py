@@ -19,12 +19,12 @@ from makima_schemas.codec import decode
 from makima_schemas.silence import SilenceDetected
 from nats.aio.client import Client
 
+from tests.background import running
 from tests.contracts_in_the_log import create_contracts
 from tests.faults.subscribers import AWAY, Subscribers, subscribed
 from tests.faults.writers import Writers, writing
 from tests.guarantees.heartbeat_oracle import Reader, StoredHeartbeats
 from tests.guarantees.read_models import OURS
-from tests.kernel.background import running
 from tests.servers import BUDGET, OwnNats, closed
 from tests.services.stale_detector.harness import GRACE, INTERVAL, TIMEOUT, Fleet, LogReader
 from tests.template import prepared_template

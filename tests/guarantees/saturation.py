@@ -14,6 +14,7 @@ from makima_local import ports
 from makima_schemas import subjects
 from makima_schemas.heartbeat import DaemonHeartbeat
 
+from tests.background import end
 from tests.plain_http import plain_client
 from tests.servers import MakeNats, OwnNats
 from tests.services.stale_detector.harness import Fleet
@@ -58,7 +59,7 @@ async def flooding(broker: OwnNats, daemon_id: str) -> AsyncGenerator[Flood]:
     async with asyncio.TaskGroup() as group:
         pouring = group.create_task(pour())
         yield flood
-        pouring.cancel()
+        await end(pouring)
     writer.close()
 
 
@@ -84,7 +85,7 @@ async def losing(fleet: Fleet, health_port: int) -> AsyncGenerator[None]:
     async with plain_client(base_url=url, timeout=PATIENCE) as http, asyncio.TaskGroup() as group:
         following = group.create_task(follow(http))
         yield
-        following.cancel()
+        await end(following)
 
 
 def _losses(metrics: str) -> float:

@@ -17,6 +17,7 @@ from makima_schemas.agent import AgentStatusChanged, JoinAgent
 from makima_schemas.commands import Accepted, Request
 from makima_schemas.heartbeat import AgentHeartbeat
 
+from tests.background import end
 from tests.guarantees.detector_cluster import AGENT_TIMEOUT, DETECTOR, OWNER, Detection, detecting
 from tests.guarantees.heartbeat_oracle import stored
 from tests.servers import MakeNats
@@ -88,4 +89,4 @@ async def test_two_detectors_find_each_agent_that_died_once_and_the_others_never
         assert (await deaths(system) == told == once) or (starved and told.keys() >= once.keys()), (
             "the agents are this process's: a slow machine silences them"
         )
-        beating.cancel()
+        await end(beating)

@@ -29,7 +29,7 @@ from makima_schemas.commands import Accepted, Problem, Request
 from makima_schemas.errors import ErrorCode
 from nats.aio.client import Client
 
-from tests.kernel.background import running
+from tests.background import running
 from tests.kernel.commands.toggle_aggregate import SwitchOn, toggle_decisions
 from tests.kernel.event_log.filling import fill
 from tests.servers import BUDGET, IN_CONTAINERS, OwnNats, closed

@@ -9,6 +9,7 @@ import pytest
 from makima_kernel.testing import eventually
 from makima_local.probe import unhealthy
 
+from tests.background import end
 from tests.guarantees.detector_cluster import DETECTOR, OWNER, detecting
 from tests.guarantees.saturation import flooding, losing, small_queue
 from tests.servers import MakeNats, MakePostgres
@@ -169,4 +170,4 @@ async def test_heartbeats_that_nobody_can_read_harm_nobody(
         async with asyncio.TaskGroup() as group:
             task = group.create_task(rubbish())
             await system.exactly({"t2"})
-            task.cancel()
+            await end(task)

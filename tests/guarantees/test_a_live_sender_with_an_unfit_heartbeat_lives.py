@@ -10,6 +10,7 @@ from makima_schemas import subjects
 from makima_schemas.heartbeat import SupervisorHeartbeat
 from makima_schemas.supervisor import SupervisorState
 
+from tests.background import end
 from tests.guarantees.detector_cluster import detecting
 from tests.servers import MakeNats
 from tests.services.stale_detector.harness import Fleet
@@ -57,6 +58,5 @@ async def test_senders_of_unfit_heartbeats_live_and_those_that_stop_are_found(
         fleet.dead |= {*UNFIT, "t8"}
         beating = [group.create_task(beat(name)) for name in UNFIT]
         await system.exactly({"t8"})
-        for task in beating:
-            task.cancel()
+        await end(*beating)
         await system.exactly({"t8", *UNFIT})

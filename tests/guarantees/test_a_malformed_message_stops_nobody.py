@@ -20,7 +20,7 @@ from makima_schemas.codec import CLASS_BY_NAME
 from makima_schemas.contract.events import ContractPaused
 from nats.aio.client import Client
 
-from tests.kernel.background import running
+from tests.background import running
 from tests.kernel.event_log.filling import append, fill
 from tests.kernel.projections.sample_projection import TABLES, SampleProjection, raw, rows
 from tests.servers import BUDGET

@@ -19,9 +19,9 @@ from makima_kernel.relay.relay import Relay
 from makima_kernel.testing import eventually
 from nats.aio.client import Client
 
+from tests.background import running
 from tests.guarantees.projected_fold import at_least, equals_the_fold, held_up_in
 from tests.guarantees.replicas import LEASE, project_forever, replica
-from tests.kernel.background import running
 from tests.kernel.event_log.filling import append_all, fill, some_event
 from tests.kernel.projections.sample_projection import (
     TABLES,

@@ -23,7 +23,7 @@ from makima_schemas import subjects
 from makima_schemas.envelope import from_cloudevent
 from nats.aio.client import Client
 
-from tests.kernel.background import running
+from tests.background import running
 from tests.kernel.event_log.filling import fill
 from tests.kernel.projections.sample_projection import TABLES, SampleProjection, rows
 from tests.servers import BUDGET

@@ -22,7 +22,7 @@ from makima_local.postgres import Postgres
 from makima_local.postgres_binaries import binaries
 from nats.aio.client import Client
 
-from tests.kernel.background import running
+from tests.background import running
 from tests.kernel.event_log.filling import fill
 from tests.servers import BUDGET, IN_CONTAINERS, MakeNats, OwnNats, closed
 

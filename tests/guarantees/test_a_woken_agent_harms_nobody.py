@@ -23,6 +23,7 @@ from makima_stale_detector import app as detector
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from tests.background import end
 from tests.guarantees.agent_process import AgentProcess, Place, agent_process
 from tests.services.gateway.harness import Gateways, act, body, created, running
 
@@ -63,8 +64,7 @@ class Team:
 
         beats = asyncio.create_task(beat())
         yield
-        beats.cancel()
-        await asyncio.wait([beats])
+        await end(beats)
 
     async def events(self, stream: str, kind: type[Event]) -> list[Event]:
         recorded = await self.gateways.log.stream("default", stream)

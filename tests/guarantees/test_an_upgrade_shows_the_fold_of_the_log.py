@@ -32,9 +32,9 @@ from makima_stale_detector import app as stale_detector
 from makima_supervisor_heartbeat import app as supervisor_heartbeat
 from nats.aio.client import Client
 
+from tests.background import running
 from tests.guarantees.read_models import OURS, folded_rows
 from tests.history import dump
-from tests.kernel.background import running
 from tests.servers import BUDGET
 
 FIRST, LAST, BEFORE_AGENTS = (

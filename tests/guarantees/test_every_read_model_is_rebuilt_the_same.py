@@ -22,8 +22,8 @@ from makima_schemas.silence import MassSilenceSuspected, SilenceDetected
 from makima_schemas.supervisor import RestorationProved, RestorationRequested, SupervisorSaved
 from nats.aio.client import Client
 
+from tests.background import running
 from tests.guarantees.read_models import OURS, rows
-from tests.kernel.background import running
 from tests.kernel.event_log.filling import append
 from tests.servers import BUDGET
 from tests.services.contract.contract_states import opened

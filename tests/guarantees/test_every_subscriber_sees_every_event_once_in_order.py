@@ -21,9 +21,9 @@ from makima_schemas import subjects
 from makima_schemas.envelope import Recorded, from_cloudevent
 from nats.aio.client import Client
 
+from tests.background import running
 from tests.chaos import times
 from tests.guarantees.replicas import Replica, count, relay_forever, replica
-from tests.kernel.background import running
 from tests.kernel.event_log.filling import fill
 from tests.servers import BUDGET, MakeNats, closed
 

@@ -4,7 +4,7 @@ happens around it.
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from itertools import count
 
 import asyncpg
@@ -15,6 +15,7 @@ from makima_kernel.event_log.appender import Appender
 from makima_kernel.event_log.log import Log
 from makima_schemas.envelope import Recorded
 
+from tests.background import end
 from tests.kernel.event_log.append_builders import call, command, event, running
 
 WRITERS = 8
@@ -84,9 +85,7 @@ async def test_a_tailing_reader_sees_every_position_once_and_in_order(
         stored = sum(
             await asyncio.gather(*(write((one, two, three)[writer % 3], writer) for writer in range(WRITERS)))
         )
-        undoing.cancel()
-        with suppress(asyncio.CancelledError):
-            await undoing
+        await end(undoing)
     assert [e.position for e in seen] == list(range(1, stored + 1))
     versions: dict[str, list[int]] = {}
     for recorded in seen:

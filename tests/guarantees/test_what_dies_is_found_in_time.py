@@ -23,6 +23,7 @@ from makima_schemas.supervisor import SupervisorState
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
+from tests.background import end
 from tests.contracts_in_the_log import OWNER
 from tests.services.stale_detector.harness import Running, running
 
@@ -101,8 +102,7 @@ class Machines:
             await eventually(known, OUTER_PATIENCE, because="not everyone was registered")
             yield
         finally:
-            living.cancel()
-            await asyncio.gather(living, return_exceptions=True)
+            await end(living)
 
 
 @asynccontextmanager

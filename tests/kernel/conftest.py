@@ -9,7 +9,7 @@ from makima_kernel.nats import streams
 from makima_kernel.relay.relay import Relay
 from nats.aio.client import Client
 
-from tests.kernel.background import running
+from tests.background import running
 from tests.kernel.projections.sample_projection import TABLES, SampleProjection
 from tests.servers import BUDGET
 

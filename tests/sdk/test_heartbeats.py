@@ -21,6 +21,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError, NoRespondersError
 
+from tests.background import end
 from tests.servers import MakeNats
 
 SLOW = 3600.0  # an interval that no test lives to see
@@ -81,7 +82,7 @@ async def test_a_supervisor_says_what_it_does_under_one_connection_id(nats: Clie
     await eventually(lambda: len(ear.messages) == 3)
     voice.quiet(None)
     await eventually(lambda: len(ear.messages) == 4)
-    beating.cancel()
+    await end(beating)
     await client.close()
     first, second, quiet, awake = (
         msgspec.json.decode(message.data, type=SupervisorHeartbeat) for message in ear.messages

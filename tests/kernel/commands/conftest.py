@@ -9,6 +9,7 @@ from makima_kernel.event_log.appender import Appender
 from makima_kernel.event_log.log import Log
 from makima_schemas.commands import Request
 
+from tests.background import end
 from tests.kernel.commands.served_toggle import serving
 from tests.kernel.commands.toggle_aggregate import MakeToggle, SwitchOn, toggle_decisions
 
@@ -25,8 +26,7 @@ async def make_toggle(database: str, pool: asyncpg.Pool) -> AsyncIterator[MakeTo
             return toggle_decisions(Log(pool), appender)
 
         yield make
-        for task in running:
-            task.cancel()
+        await end(*running)
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from makima_kernel.testing import PATIENCE, eventually
 from nats.aio.client import Client
 from nats.js.api import StreamConfig
 
+from tests.background import end
+
 # Of this process alone, as a broker may be shared.
 NUMBERS = f"lost-{os.getpid()}"
 STREAM = NUMBERS.upper()
@@ -45,7 +47,6 @@ async def test_a_stream_that_lost_its_newest_messages_begins_one_epoch_for_all_w
         await eventually(lambda: all(loop.stream_epoch == "e~1" for loop in readers))
         await publish(nats, 6, 7)
         await eventually(lambda: all(len(each) == 7 for each in got))
-        for task in tasks:
-            task.cancel()
+        await end(*tasks)
     assert [[int(each.payload) for each in read] for read in got] == [[1, 2, 3, 4, 5, 6, 7]] * 2
     assert ((await jetstream.stream_info(STREAM)).config.metadata or {})[EPOCH_KEY] == "e~1"

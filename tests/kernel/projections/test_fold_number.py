@@ -16,7 +16,7 @@ from makima_kernel.relay.relay import Relay
 from makima_kernel.telemetry import metrics
 from makima_kernel.testing import PATIENCE, eventually
 
-from tests.kernel.background import running
+from tests.background import running
 from tests.kernel.event_log.filling import fill
 from tests.kernel.projections.sample_projection import Replica, SampleProjection, ready, rows, told
 

@@ -14,7 +14,7 @@ from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
 from nats.aio.client import Client
 
-from tests.kernel.background import running
+from tests.background import running
 from tests.kernel.event_log.filling import append, fill
 from tests.kernel.projections.sample_projection import Replica, SampleProjection, raw, rows
 

@@ -13,7 +13,7 @@ from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
 from nats.aio.client import Client
 
-from tests.kernel.background import running
+from tests.background import running
 from tests.kernel.event_log.filling import fill
 from tests.kernel.projections.sample_projection import Replica, SampleProjection, ready, told
 from tests.servers import BUDGET

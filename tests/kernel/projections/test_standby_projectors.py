@@ -7,7 +7,7 @@ import pytest
 from makima_kernel.relay.relay import Relay
 from makima_kernel.testing import PATIENCE, eventually
 
-from tests.kernel.background import end, running
+from tests.background import end, running
 from tests.kernel.event_log.filling import append, fill
 from tests.kernel.projections.sample_projection import Replica, raw, rows
 

@@ -18,7 +18,7 @@ from makima_schemas import subjects
 from makima_schemas.envelope import Recorded
 from nats.aio.client import Client
 
-from tests.kernel.background import running
+from tests.background import running
 from tests.kernel.conftest import BUDGET
 from tests.kernel.event_log.filling import fill
 from tests.servers import MakeNats, closed

@@ -20,7 +20,7 @@ from makima_schemas import subjects
 from makima_schemas.envelope import EventMeta, Recorded, from_cloudevent
 from nats.aio.client import Client
 
-from tests.kernel.background import running
+from tests.background import running
 from tests.kernel.event_log.filling import append, fill, some_event
 from tests.kernel.relay.relayed import streamed
 from tests.servers import BUDGET, MakeNats, closed

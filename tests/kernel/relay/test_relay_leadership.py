@@ -12,7 +12,7 @@ from makima_kernel.relay.relay import Relay, Relaying, Standby
 from makima_kernel.testing import eventually
 from nats.aio.client import Client
 
-from tests.kernel.background import end, running
+from tests.background import end, running
 from tests.kernel.event_log.filling import fill
 from tests.kernel.relay.relayed import ends_at, streamed
 

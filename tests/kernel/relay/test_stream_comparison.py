@@ -12,7 +12,7 @@ from makima_kernel.testing import eventually
 from makima_schemas.envelope import Recorded
 from nats.aio.client import Client
 
-from tests.kernel.background import running
+from tests.background import running
 from tests.kernel.event_log.filling import fill
 
 

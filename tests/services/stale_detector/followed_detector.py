@@ -14,6 +14,7 @@ from makima_stale_detector.handlers.log_follower import LogFollower
 from makima_stale_detector.queries import Queries
 from nats.aio.client import Client
 
+from tests.background import end
 from tests.contracts_in_the_log import OWNER
 
 TIMEOUTS = Timeouts(timeout=6 * SECOND, interval=2 * SECOND, grace=SECOND)
@@ -61,7 +62,7 @@ async def following(detector: Detector, pool: asyncpg.Pool, nats: Client) -> Asy
         task = group.create_task(follower.run())
         await follower.loaded.wait()
         yield follower
-        task.cancel()
+        await end(task)
 
 
 async def contract(pool: asyncpg.Pool, contract_id: str = "c1", status: str = "created") -> None:

@@ -28,6 +28,7 @@ from makima_supervisor_heartbeat import app as owner_app
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
+from tests.background import end
 from tests.contracts_in_the_log import create_contracts
 
 INTERVAL = 0.3
@@ -117,8 +118,7 @@ class Fleet:
                 for at, name in enumerate(everyone)
             ]
             yield self
-            for task in tasks:
-                task.cancel()
+            await end(*tasks)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from makima_schemas.silence import SilenceDetected
 from makima_supervisor_heartbeat import app as owner
 from nats.aio.client import Client
 
+from tests.background import end
 from tests.services.stale_detector.harness import INTERVAL, TIMEOUT, Running, quick, running
 
 
@@ -67,7 +68,7 @@ async def beating(nats: Client, *roles: str) -> AsyncGenerator[set[str]]:
     async with asyncio.TaskGroup() as group:
         task = group.create_task(beat())
         yield living
-        task.cancel()
+        await end(task)
 
 
 async def test_an_agent_that_stops_or_never_beats_is_declared_and_told_and_a_join_brings_it_back(

@@ -26,6 +26,7 @@ from makima_stale_detector.handlers.auditor import Auditor
 from nats.aio.client import Client
 from prometheus_client import REGISTRY
 
+from tests.background import end
 from tests.services.stale_detector.harness import Fleet, Running, known, quick, running
 
 ROUND = 0.4
@@ -224,5 +225,5 @@ async def test_what_is_merely_on_its_way_is_never_told(
             )
             await asyncio.sleep(4 * ROUND)  # the read models stand, the log and the memory go on
         await one.rounds(3)
-        changing.cancel()
+        await end(changing)
     assert [line for line in capsys.readouterr().out.splitlines() if "audit.differs" in line] == []

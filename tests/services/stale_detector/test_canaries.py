@@ -20,6 +20,7 @@ from makima_stale_detector.handlers.heartbeat_consumer import LOSS_HEADER, Heart
 from nats.aio.client import Client
 from nats.js.errors import NotFoundError
 
+from tests.background import end
 from tests.servers import BUDGET, MakeNats
 from tests.services.stale_detector.flowing_detector import TIMEOUTS, Watch, named
 
@@ -49,8 +50,7 @@ async def sending() -> AsyncIterator[MakeReader]:
             return made
 
         yield start
-        for task in running:
-            task.cancel()
+        await end(*running)
 
 
 async def told(nats: Client) -> list[bool]:

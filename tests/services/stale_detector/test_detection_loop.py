@@ -15,6 +15,7 @@ from makima_stale_detector.handlers.heartbeat_consumer import HeartbeatConsumer
 from makima_stale_detector.handlers.maintenance import Maintenances
 from nats.aio.client import Client
 
+from tests.background import end
 from tests.kernel.event_log import append_builders as writing
 from tests.services.stale_detector.followed_detector import TIMEOUTS, Stream, alive, following
 
@@ -52,7 +53,7 @@ async def test_switched_off_it_records_no_hold(database: str, pool: asyncpg.Pool
         await eventually(lambda: detector.holds > 0)
         seen = detector.ticks
         await eventually(lambda: detector.ticks > seen + 2)
-        judging.cancel()
+        await end(judging)
     assert await Log(pool).head() == 0
 
 

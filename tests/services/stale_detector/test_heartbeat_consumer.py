@@ -15,6 +15,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import StreamInfo
 from nats.js.client import JetStreamContext
 
+from tests.background import end
 from tests.services.stale_detector.heartbeat_samples import SUPERVISOR
 from tests.services.stale_detector.simulation import world
 
@@ -66,7 +67,7 @@ async def test_many_at_once_are_read_in_slices_between_which_others_get_their_tu
 
     looking = asyncio.create_task(look())
     await reader.take([message("makima.shards.3.canary")] * 2000)
-    looking.cancel()
+    await end(looking)
     assert {500, 1000, 1500} <= set(turns)
 
 
@@ -107,7 +108,7 @@ async def test_a_broker_that_does_not_answer_at_the_start_is_asked_again(
             return detector.shards.live
 
         await eventually(flows)
-        reading.cancel()
+        await end(reading)
     assert client.silent == 0
     assert reader.problem is None
     await client.close()

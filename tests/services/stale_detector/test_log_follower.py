@@ -18,6 +18,7 @@ from makima_stale_detector.handlers.log_follower import LogFollower
 from makima_stale_detector.queries import Queries
 from nats.aio.client import Client
 
+from tests.background import end
 from tests.contracts_in_the_log import CREATED, OWNER
 from tests.kernel.event_log.append_builders import call, command
 from tests.services.stale_detector import agent_events as agents
@@ -172,6 +173,6 @@ async def test_a_detector_that_stopped_at_an_event_of_the_future_goes_on_saying_
     async with asyncio.TaskGroup() as group:
         task = group.create_task(follower.run())
         await eventually(lambda: len([each for each in follower.said if each and "schema" in each]) >= 3)
-        task.cancel()
+        await end(task)
     stopped = next(number for number, each in enumerate(follower.said) if each and "schema" in each)
     assert None not in follower.said[stopped:]

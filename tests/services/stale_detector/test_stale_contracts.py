@@ -22,6 +22,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from prometheus_client import generate_latest
 
+from tests.background import end
 from tests.kernel.event_log import append_builders as writing
 from tests.services.stale_detector.harness import TIMEOUT, Fleet, Running, quick, running
 from tests.services.stale_detector.sender_events import registered
@@ -92,8 +93,7 @@ async def test_a_supervisor_that_comes_alive_while_we_look_keeps_its_contract_fr
         )
         tasks = [group.create_task(projector.run()), group.create_task(staleness.run())]
         await eventually(lambda: queries.looks >= 3)
-        for task in tasks:
-            task.cancel()
+        await end(*tasks)
     assert [each.type for each in await Log(pool).after(0)] == [
         "ContractCreated",
         "ContractStarted",

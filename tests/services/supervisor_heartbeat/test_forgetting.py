@@ -25,6 +25,7 @@ from makima_supervisor_heartbeat.handlers.sender_loader import SenderLoader
 from makima_supervisor_heartbeat.handlers.sender_sync import SenderSync
 from makima_supervisor_heartbeat.handlers.verdicts import idempotency_content
 
+from tests.background import end
 from tests.kernel.event_log.append_builders import call, command
 from tests.services.supervisor_heartbeat.harness import Running, supervisor_beat
 from tests.services.supervisor_heartbeat.messages import message
@@ -82,7 +83,7 @@ async def test_who_has_ended_is_dropped_once_it_was_silent_for_as_long_as_the_hi
     mind = Mind(fleet)
     following = asyncio.create_task(mind.sync.follow())
     await eventually(lambda: mind.sync.position >= 4)
-    following.cancel()
+    await end(following)
     tomorrow = datetime.now(UTC) + timedelta(days=1)
     assert await mind.sync.evict_ended(tomorrow) == 0  # nobody was heard yet
     mind.hear(supervisor_beat("t3"), 1)
@@ -102,7 +103,7 @@ async def test_who_was_forgotten_is_recalled_as_the_log_knows_it(fleet: Running)
     mind.hear(supervisor_beat("t1", connection_id="old"), 10)
     [sender] = mind.hear(supervisor_beat("t1", connection_id="old"), 11).heard
     await eventually(lambda: sender.version == 2 and not sender.undecided)
-    observing.cancel()
+    await end(observing)
     assert isinstance(sender.logged, Supervisor)
     assert (sender.logged.contract_id, sender.logged.superseded) == ("c-t1", ("old",))
     assert not mind.hear(supervisor_beat("t1", connection_id="old"), 12).heard
@@ -141,7 +142,7 @@ async def test_an_event_of_one_that_was_forgotten_tells_all_of_it(fleet: Running
     mind.sync.position = 3  # what came before is not told again
     following = asyncio.create_task(mind.sync.follow())
     await eventually(lambda: mind.sync.position >= 4)
-    following.cancel()
+    await end(following)
     [sender] = mind.hear(supervisor_beat("t1", COMPLETED), 10).heard
     assert isinstance(sender.logged, Supervisor)
     assert (sender.logged.contract_id, sender.logged.state) == ("c-t1", COMPLETED)

@@ -19,6 +19,7 @@ from makima_supervisor_heartbeat.handlers.retention import Retention
 from makima_supervisor_heartbeat.handlers.shard_writer import ShardWriter, lock
 from nats.aio.client import Client
 
+from tests.background import end
 from tests.services.supervisor_heartbeat.harness import Fleet, supervisor_beat
 from tests.services.supervisor_heartbeat.messages import message
 
@@ -67,8 +68,7 @@ async def recording(
     )
     task = asyncio.create_task(recorder.run())
     yield opened
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await end(task)
 
 
 async def test_senders_that_move_between_lanes_make_no_lane_wait_for_ever(

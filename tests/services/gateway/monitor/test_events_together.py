@@ -8,6 +8,7 @@ from makima_kernel.testing import PATIENCE
 from makima_schemas.contract.events import ContractPaused, ContractResumed
 from makima_schemas.contract.model import ContractStatus
 
+from tests.background import end
 from tests.services.gateway.harness import Gateways, act, created, position
 from tests.services.gateway.monitor.monitor_client import Message, Socket, watching
 
@@ -73,4 +74,4 @@ async def test_rows_come_also_while_events_never_cease(gateways: Gateways, http:
         ceaseless = group.create_task(traffic())
         async with asyncio.timeout(PATIENCE):
             assert await rows(client) == SEVERAL
-        ceaseless.cancel()
+        await end(ceaseless)

@@ -11,7 +11,7 @@ from makima_kernel.projections.projector import Projector
 from makima_kernel.testing import eventually
 from nats.aio.client import Client
 
-from tests.kernel.background import running
+from tests.background import running
 from tests.services.gateway.harness import Gateways, act, created
 
 

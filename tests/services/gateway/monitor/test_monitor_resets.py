@@ -13,6 +13,7 @@ from makima_kernel.testing import PATIENCE
 from nats.aio.client import Client
 from websockets.asyncio.client import connect
 
+from tests.background import end
 from tests.servers import BUDGET
 from tests.services.gateway.harness import Gateways, act, created, position, running
 from tests.services.gateway.monitor.monitor_client import Socket, narrow, watching
@@ -84,7 +85,7 @@ async def test_a_new_epoch_is_told_also_while_events_never_stop(
             while client.received[-1]["type"] != "reset":
                 assert (await client.next())["type"] in {"StatusChanged", "reset"}
         assert client.received[-1]["epoch"] == str(await gateways.log.epoch())
-        writing.cancel()
+        await end(writing)
 
 
 async def test_a_reader_that_was_too_slow_is_told_and_misses_nothing(

@@ -12,6 +12,7 @@ from makima_gateway.monitor.subscriptions import Subscription, SubscriptionIndex
 from makima_kernel.service.settings import Settings
 from nats.aio.client import Client
 
+from tests.background import end
 from tests.services.gateway.harness import act, created, running
 from tests.services.gateway.monitor.monitor_client import watching
 
@@ -55,8 +56,7 @@ async def test_who_watches_one_contract_hears_all_of_it(
             }
             for watcher in watchers.values():
                 await watcher
-            for writer in writers:
-                writer.cancel()
+            await end(*writers)
         for (contract, _), watcher in watchers.items():
             rows = await pool.fetch(
                 "select position from gateway.monitor_events where contract_id = $1 order by position",
