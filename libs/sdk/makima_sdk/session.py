@@ -56,7 +56,6 @@ class Session:
         If it is cancelled meanwhile, the answer is waited for all the same: `is_joined` tells whether there is something
         to leave.
         """
-        self._body = asyncio.current_task()
         joining = asyncio.create_task(self._rejoin())
         try:
             await asyncio.shield(joining)
@@ -64,6 +63,7 @@ class Session:
             self.is_joined = await _is_accepted(joining)
             raise
         self.is_joined = True
+        self._body = asyncio.current_task()
         self.keep(self._keep_beating(), "heartbeats")
         self.keep(self._watch_lease(), "lease")
 

@@ -8,9 +8,9 @@ import click
 from makima_cli import render
 from makima_cli.durations import age
 from makima_cli.pages import every
-from makima_cli.readable import say
+from makima_cli.printed_list import print_list
 from makima_cli.render import Row
-from makima_cli.session import Session, echo_json, with_session
+from makima_cli.session import Session, with_session
 from makima_cli.watching import WATCH, print_once_or_watch
 
 
@@ -45,20 +45,13 @@ def retry_for(letter: Row) -> str:
 
 
 def _print(session: Session, letters: Sequence[Row]) -> None:
-    if session.as_json:
-        echo_json(letters)
-        return
-    if session.format == "compact":
-        for letter in letters:
-            say(f"{letter['id']} {letter['sender'] or letter['subject']} {letter['reason']}")
-        return
     columns = ("id", "came", "sender", "reason", "consumer", "delivered", "retry")
-    render.table(
-        columns,
-        [_cells(letter) for letter in letters],
-        elastic="reason",
-        optional=("delivered", "consumer", "retry"),
-    )
+    optional = ("delivered", "consumer", "retry")
+    print_list(session, letters, columns, _cells, _line, elastic="reason", optional=optional)
+
+
+def _line(letter: Row) -> str:
+    return f"{letter['id']} {letter['sender'] or letter['subject']} {letter['reason']}"
 
 
 def _cells(letter: Row) -> tuple[str, ...]:

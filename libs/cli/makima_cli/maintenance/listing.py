@@ -7,9 +7,9 @@ import click
 from makima_sdk.http import Http, Json
 
 from makima_cli import render
-from makima_cli.readable import say
+from makima_cli.printed_list import print_list
 from makima_cli.render import Row
-from makima_cli.session import Session, echo_json, with_session
+from makima_cli.session import Session, with_session
 from makima_cli.watching import WATCH, print_once_or_watch
 
 
@@ -26,23 +26,19 @@ async def _windows(http: Http) -> list[Json]:
 
 
 def _print(session: Session, windows: Sequence[Row]) -> None:
-    if session.as_json:
-        echo_json(windows)
-        return
-    if session.format == "compact":
-        for window in windows:
-            say(f"{window['scope']} {window['until']} {window['reason']}")
-        return
-    cells = [
-        (
-            render.plain(window["scope"]),
-            f"{render.ago(window['started_at'])} ago",
-            render.plain(window["until"]),
-            render.plain(window["started_by"]),
-            render.plain(window["reason"]),
-        )
-        for window in windows
-    ]
-    render.table(
-        ("scope", "began", "until", "by", "reason"), cells, elastic="reason", optional=("by", "began")
+    columns = ("scope", "began", "until", "by", "reason")
+    print_list(session, windows, columns, _cells, _line, elastic="reason", optional=("by", "began"))
+
+
+def _line(window: Row) -> str:
+    return f"{window['scope']} {window['until']} {window['reason']}"
+
+
+def _cells(window: Row) -> tuple[str, ...]:
+    return (
+        render.plain(window["scope"]),
+        f"{render.ago(window['started_at'])} ago",
+        render.plain(window["until"]),
+        render.plain(window["started_by"]),
+        render.plain(window["reason"]),
     )

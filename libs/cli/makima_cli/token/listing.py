@@ -6,9 +6,9 @@ import click
 
 from makima_cli import render
 from makima_cli.pages import every
-from makima_cli.readable import say
+from makima_cli.printed_list import print_list
 from makima_cli.render import Row
-from makima_cli.session import Session, echo_json, with_session
+from makima_cli.session import Session, with_session
 from makima_cli.watching import WATCH, print_once_or_watch
 
 
@@ -23,17 +23,13 @@ def list_tokens(session: Session, *, watch: bool) -> None:
 
 
 def _print(session: Session, tokens: Sequence[Row]) -> None:
-    if session.as_json:
-        echo_json(tokens)
-        return
-    if session.format == "compact":
-        for token in tokens:
-            say(f"{token['id']} {token['role']} {token['owner'] or token['daemon_id'] or '-'}")
-        return
     columns = ("id", "role", "owner", "daemon", "created", "by", "used", "expires", "revoked")
-    render.table(
-        columns, [_cells(token) for token in tokens], elastic="daemon", optional=("by", "created", "used")
-    )
+    optional = ("by", "created", "used")
+    print_list(session, tokens, columns, _cells, _line, elastic="daemon", optional=optional)
+
+
+def _line(token: Row) -> str:
+    return f"{token['id']} {token['role']} {token['owner'] or token['daemon_id'] or '-'}"
 
 
 def _cells(token: Row) -> tuple[str, ...]:

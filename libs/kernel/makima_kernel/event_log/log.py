@@ -15,6 +15,7 @@ from makima_kernel.event_log.snapshots import Snapshots
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
 
+MAX_POSITION: Final = 2**63 - 1  # the largest log position (bigint)
 PAGE_EVENTS: Final = 64  # of a stream that are read at once; an event may have 256 KiB
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, Final, TypeVar
 
 from fastapi import Depends, Header, Path, Query
+from makima_kernel.event_log.log import MAX_POSITION
 from makima_schemas.identity import ID_PATTERN
 from starlette.responses import Response
 
@@ -26,7 +27,6 @@ from makima_gateway.read_model.rows import ContractRow, SupervisorRow
 R = TypeVar("R")
 
 MIN_POSITION_TIMEOUT_SECONDS: Final = 2.0  # how long a request waits for the read model
-MAX_POSITION: Final = 2**63 - 1  # the largest log position (bigint)
 
 ContractId = Annotated[str, Path(pattern=ID_PATTERN)]
 TaskId = Annotated[str, Path(pattern=ID_PATTERN)]

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Final, Literal, cast
 
+from makima_kernel.event_log.log import MAX_POSITION
 from pydantic import BaseModel, ConfigDict, Field
 
-from makima_gateway.api.reads import MAX_POSITION
 from makima_gateway.http import pagination as cursors
 from makima_gateway.http.problems import invalid
 from makima_gateway.read_model.timeline import CATEGORIES, Span, TimelineCategory

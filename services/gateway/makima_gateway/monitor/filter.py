@@ -2,6 +2,7 @@
 
 from typing import Annotated, Final
 
+from makima_kernel.event_log.log import MAX_POSITION
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.identity import ID_PATTERN
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -12,7 +13,6 @@ from makima_gateway.read_model.monitor_events import MonitorEvent
 STALENESS = frozenset({"StaleDetected", "StaleCleared"})
 # An id of the event stream: `<epoch>:<position>`; those of versions before had no epoch.
 EVENT_ID_PATTERN: Final = r"^([A-Za-z0-9-]{1,64}:)?[0-9]{1,19}$"
-MAX_POSITION: Final = 2**63 - 1
 
 
 class MonitorFilter(BaseModel):
@@ -38,7 +38,7 @@ class MonitorFilter(BaseModel):
     together: bool = False
     rows: bool = False  # also `Rows`: the latest row of each contract that changed
     # replay the events after this position first; null: continue with new events
-    since: int | None = Field(default=None, ge=0, lt=2**63)
+    since: int | None = Field(default=None, ge=0, le=MAX_POSITION)
     # the log's epoch that `since` is of; if the log has another one by now, the client gets a `reset`
     epoch: str | None = Field(default=None, max_length=64)
 

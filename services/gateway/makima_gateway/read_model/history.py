@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from makima_kernel.event_log.log import Log
+from makima_kernel.event_log.log import MAX_POSITION, Log
 from makima_schemas.agent import AgentStatus
 from makima_schemas.codec import decode
 from makima_schemas.contract.model import ContractStatus
@@ -25,7 +25,6 @@ from makima_gateway.read_model.rows import (
     TaskRow,
 )
 
-MAX_POSITION: Final = 2**63 - 1  # the largest log position (bigint)
 MERGED_EVENTS: Final = 1000  # of several streams, whose places are looked up at once
 PAGE_EVENTS: Final = 64  # read from the log at once; an event may have 256 KiB
 

@@ -8,7 +8,7 @@ import structlog
 from makima_kernel.projections.projector import Applied
 
 from makima_gateway.read_model.fold import EVENTS, fold
-from makima_gateway.read_model.storage import SQL, load, store
+from makima_gateway.read_model.storage import load, store
 from makima_gateway.read_model.touched import touched
 
 NAME: Final = "gateway"
@@ -43,7 +43,6 @@ class ReadModel:
         An event of a row that does not exist is logged and skipped: the event that created the row was set
         aside as undecodable.
         """
-        await connection.execute(SQL["async_commit"])
         rows = await load(connection, touched((item.recorded, item.event) for item in batch))
         for item in batch:
             fold(rows, item.recorded, item.event)

@@ -1,10 +1,3 @@
--- name: async_commit
--- Commit without waiting for the disk. If Postgres crashes, it may lose the last commits, rows and checkpoint
--- together; the projector then applies their events again from the log, which is durable. Waiting for the
--- disk here as well would take half of the time between a write and its answer. The projector says so, too, for every
--- read model; without it here this fold would have another fingerprint, and the tables be rebuilt for nothing.
-set local synchronous_commit = off;
-
 -- name: contracts_touched
 -- The contracts that a batch changes.
 select contracts.* from contracts join unnest($1::text[], $2::text[]) as wanted (tenant, id) using (tenant, id);

@@ -5,13 +5,14 @@ from typing import Annotated, get_args
 
 import structlog
 from fastapi import APIRouter, Path
+from makima_kernel.event_log.log import MAX_POSITION
 from makima_kernel.service.settings import Settings
 from makima_kernel.service.silence_timeout import silence_seconds
 from makima_schemas.silence import SenderKind
 from nats.errors import Error as NatsError
 from starlette.responses import Response
 
-from makima_gateway.api.reads import MAX_POSITION, Cursor, Limit, Reading
+from makima_gateway.api.reads import Cursor, Limit, Reading
 from makima_gateway.api.schemas.system import DeadLetterPage, DeadLetterView, RetriedDeadLetter
 from makima_gateway.api.writes import WriteContext, Writing
 from makima_gateway.http import pagination as cursors
