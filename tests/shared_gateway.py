@@ -9,9 +9,11 @@ from uuid import uuid4
 
 import asyncpg
 import nats as nats_py
+from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
 from makima_local.nats import Nats
 from makima_local.postgres import Postgres
+from makima_stale_detector import app as stale_detector
 
 from tests.servers import clean_jetstream, fresh_database
 from tests.services.gateway.harness import Gateways, running
@@ -40,6 +42,16 @@ async def shared_gateway(
                 yield made
         finally:
             await nats.close()
+
+
+@asynccontextmanager
+async def gateway_with_detector(server: Postgres, template: str, broker: Nats) -> AsyncGenerator[Gateways]:
+    """`shared_gateway`, and the stale-detector beside it."""
+    async with (
+        shared_gateway(server, template, broker) as made,
+        Service.running(stale_detector.NAME, made.replicas[0].settings, stale_detector.build),
+    ):
+        yield made
 
 
 async def new_owner(gateways: Gateways) -> str:

@@ -7,34 +7,25 @@ from typing import cast
 
 import pytest
 import pytest_asyncio
-from makima_kernel.nats.dead_letters import dead_letter
-from makima_kernel.service.runtime import Service
 from makima_local.nats import Nats
 from makima_local.postgres import Postgres
-from makima_schemas import subjects
 from makima_schemas.times import rfc3339
-from makima_stale_detector import app as stale_detector
 
+from tests import dead_letters
 from tests.cli.conftest import Makima, environment
+from tests.dead_letters import BEAT
 from tests.services.gateway.harness import ADMIN, Gateways
-from tests.shared_gateway import shared_gateway
+from tests.shared_gateway import gateway_with_detector
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("makima runs the system")]
 Json = dict[str, object]
-BEAT = (
-    b'{"daemon_id":"d7","hostname":"h","seq":1,"timestamp":"2026-01-31T00:00:00Z","agents":[],'
-    b'"worktrees":0,"capacity":1}'
-)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def gateways(
     postgres_server: Postgres, template_database: str, nats_server: Nats
 ) -> AsyncIterator[Gateways]:
-    async with (
-        shared_gateway(postgres_server, template_database, nats_server) as made,
-        Service.running(stale_detector.NAME, made.replicas[0].settings, stale_detector.build),
-    ):
+    async with gateway_with_detector(postgres_server, template_database, nats_server) as made:
         yield made
 
 
@@ -48,14 +39,7 @@ async def test_dead_letters_are_listed_shown_sent_again_and_deleted(
 ) -> None:
     assert (await makima("dead-letters", "list", "--format", "json")).json == []
     for payload in (BEAT, b"\x1b[2J"):
-        await dead_letter(
-            gateways.replicas[0].nats,
-            stream=subjects.HEARTBEATS_STREAM,
-            consumer="supervisor_heartbeat",
-            reason="too \x1b many",
-            origin={"subject": "makima.shards.1.daemon.d7", "sequence": 1},
-            payload=payload,
-        )
+        await dead_letters.leave(gateways.replicas[0].nats, payload, reason="too \x1b many")
     listed = cast("list[Json]", (await makima("dead-letters", "list", "--format", "json")).json)
     assert [letter["id"] for letter in listed] == ["2", "1"]
     assert len((await makima("dead-letters", "list", "-n", "1", "--format", "compact")).out.splitlines()) == 1

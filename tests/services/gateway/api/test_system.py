@@ -9,35 +9,27 @@ import httpx
 import pytest
 import pytest_asyncio
 import structlog
-from makima_kernel.nats.dead_letters import dead_letter
-from makima_kernel.service.runtime import Service
 from makima_kernel.testing import eventually
 from makima_local.nats import Nats
 from makima_local.postgres import Postgres
 from makima_schemas import subjects
 from makima_sdk import Http, ProblemError, System
-from makima_stale_detector import app as stale_detector
 
+from tests import dead_letters
+from tests.dead_letters import BEAT
 from tests.services.gateway.harness import ADMIN, Gateways, body, created, listed, refused
 from tests.services.gateway.tokens import client_as
-from tests.shared_gateway import shared_gateway
+from tests.shared_gateway import gateway_with_detector
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("gateway system")]
 SOON = timedelta(hours=1)
-BEAT = (
-    b'{"daemon_id":"d7","hostname":"h","seq":1,"timestamp":"2026-01-31T00:00:00Z","agents":[],'
-    b'"worktrees":0,"capacity":1}'
-)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def gateways(
     postgres_server: Postgres, template_database: str, nats_server: Nats
 ) -> AsyncIterator[Gateways]:
-    async with (
-        shared_gateway(postgres_server, template_database, nats_server) as made,
-        Service.running(stale_detector.NAME, made.replicas[0].settings, stale_detector.build),
-    ):
+    async with gateway_with_detector(postgres_server, template_database, nats_server) as made:
         yield made
 
 
@@ -91,13 +83,12 @@ async def test_everybody_may_read_what_colours_the_ages(system: System, http: ht
 
 async def test_dead_letters_come_in_pages_newest_first(gateways: Gateways, system: System) -> None:
     for number in range(5):
-        await dead_letter(
+        await dead_letters.leave(
             gateways.replicas[0].nats,
-            stream=subjects.HEARTBEATS_STREAM,
-            consumer="supervisor_heartbeat",
+            b"\xff\x00",
+            daemon=f"d{number}",
             reason=f"reason {number}",
-            origin={"subject": f"makima.shards.1.daemon.d{number}", "sequence": number},
-            payload=b"\xff\x00",
+            sequence=number,
         )
     jetstream = gateways.replicas[0].nats.jetstream()
     await jetstream.delete_msg(subjects.DEAD_LETTERS_STREAM, 4)
@@ -112,23 +103,12 @@ async def test_dead_letters_come_in_pages_newest_first(gateways: Gateways, syste
     assert second.next_cursor is None
 
 
-async def heartbeat_set_aside(gateways: Gateways, daemon: str, payload: bytes) -> None:
-    await dead_letter(
-        gateways.replicas[0].nats,
-        stream=subjects.HEARTBEATS_STREAM,
-        consumer="supervisor_heartbeat",
-        reason="too many",
-        origin={"subject": f"makima.shards.1.daemon.{daemon}", "sequence": 1},
-        payload=payload,
-    )
-
-
 async def test_a_dead_letter_is_sent_again_or_deleted_once(gateways: Gateways, system: System) -> None:
     nats = gateways.replicas[0].nats
     letters = await nats.jetstream().stream_info(subjects.DEAD_LETTERS_STREAM)
     first = letters.state.last_seq + 1
     for payload in (BEAT, b"{", b"{"):
-        await heartbeat_set_aside(gateways, "d7", payload)
+        await dead_letters.leave(gateways.replicas[0].nats, payload, daemon="d7")
     shown = {letter.id: letter for letter in (await system.dead_letters({"limit": 3})).items}
     assert shown[str(first)].retry_until is not None
     assert shown[str(first + 1)].retry_until is None
@@ -158,7 +138,7 @@ async def test_a_repeat_with_the_same_key_gets_the_first_answer_and_sends_nothin
     jetstream = gateways.replicas[0].nats.jetstream()
     first = (await jetstream.stream_info(subjects.DEAD_LETTERS_STREAM)).state.last_seq + 1
     for _ in range(2):
-        await heartbeat_set_aside(gateways, "d8", BEAT.replace(b"d7", b"d8"))
+        await dead_letters.leave(gateways.replicas[0].nats, BEAT.replace(b"d7", b"d8"), daemon="d8")
     shown = body(await http.get(f"/dead-letters/{first}"))
     assert (shown["id"], shown["sender"], shown["deliveries"]) == (str(first), "daemon:d8", 1)
     retry = functools.partial(http.post, f"/dead-letters/{first}/retry")
