@@ -66,7 +66,9 @@ class Connection(WriteDeadline, HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None  # deadline of the header or body that is being read
         self._in_header = True
         self._header_bytes = 0  # of complete header lines
-        self._unparsed_bytes = 0  # fed since the parser last completed a header or a piece of a body
+        self._unparsed_bytes = (
+            0  # fed since the parser last completed a message, its headers or a piece of its body
+        )
         self._refused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -163,7 +165,6 @@ class Connection(WriteDeadline, HttpToolsProtocol):
         self._end_unread()
 
     def _count(self, size: int) -> None:
-        self._unparsed_bytes = 0
         self._header_bytes += size
         if self._header_bytes > MAX_HEADER_BYTES:
             self._refuse_header()

@@ -118,6 +118,12 @@ async def test_a_header_without_an_end_is_refused(patient: Served, piece: bytes)
     assert not patient.ended, "it never reached the application"
 
 
+async def test_a_header_without_an_end_is_refused_also_if_it_comes_at_once(patient: Served) -> None:
+    """Complete lines before it, in the same piece, do not hide it."""
+    peer = await patient.open(b"GET / HTTP/1.1\r\nHost: x\r\nz: " + b"x" * 2 * MAX_HEADER_BYTES)
+    assert status(await peer.rest()) == 431
+
+
 async def test_a_header_at_the_limit_passes_and_one_above_it_does_not(patient: Served) -> None:
     fitting = b"GET / HTTP/1.1\r\nConnection: close\r\nx: " + b"y" * (MAX_HEADER_BYTES - 100) + b"\r\n\r\n"
     assert status(await (await patient.open(fitting)).rest()) == 200
