@@ -55,6 +55,14 @@ class Log:
         """At most `limit` events of a stream that are of these types and have this member, newest first."""
         return _recorded(await self._pool.fetch(SQL["newest"], tenant, stream, types, member, limit))
 
+    async def newest_of_each(
+        self, tenant: str, streams: Sequence[str], types: Sequence[str], limit: int
+    ) -> list[Recorded]:
+        """The newest events of these streams that are of these types, at most `limit` of each: stream by stream,
+        oldest first.
+        """
+        return _recorded(await self._pool.fetch(SQL["newest_of_each"], tenant, list(streams), types, limit))
+
     async def positions_of(
         self, tenant: str, streams: Sequence[str], after: int, before: int, limit: int, *, newest_first: bool
     ) -> list[int]:

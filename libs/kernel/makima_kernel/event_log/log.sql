@@ -22,6 +22,18 @@ where tenant = $1 and stream = $2 and type = any ($3::text[]) and data ->> $4 is
 order by version desc
 limit $5
 
+-- name: newest_of_each
+-- Of each of the streams $2 the newest $4 events that are of the types $3; stream by stream, oldest first.
+select found.* from unnest($2::text[]) as wanted (stream)
+cross join lateral (
+  select position, tenant, stream, version, event_id, command_id, type, schema, convert_to(data::text, 'UTF8'), meta, recorded_at
+  from event_log.events
+  where tenant = $1 and stream = wanted.stream and type = any ($3::text[])
+  order by version desc
+  limit $4
+) as found
+order by found.stream, found.version
+
 -- name: after
 -- The events after a position, in order. Positions have no gaps and become visible in order, so no event can
 -- appear later between the returned rows.

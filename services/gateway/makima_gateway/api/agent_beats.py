@@ -1,10 +1,13 @@
 """How regularly agents were heard lately, as the recorder tells it."""
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final, cast
+from typing import Final, cast, get_args
 
-from makima_schemas.agent import AgentStatus
+from makima_kernel.event_log.log import Log
+from makima_schemas.agent import AgentLeft, AgentStatus, AgentStep
+from makima_schemas.codec import decode
 from makima_schemas.commands import Problem
 from makima_schemas.identity import agent_id, stream_name
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
@@ -15,8 +18,13 @@ from makima_gateway.api.supervisor_heartbeats import OWNER, TELEMETRY_TIMEOUT_SE
 from makima_gateway.read_model.rows import AgentRow
 
 AgentName = tuple[str, str]  # contract id and role
+Absence = tuple[
+    datetime, datetime | None
+]  # when it left, or was cleaned up, and when it was back; null: not yet
 NOT_JOINED: Final = "-"
-NOT_HEARD: Final = "l0"  # late, missed
+NOT_HEARD: Final = frozenset("l0")  # late, missed
+STEPS: Final = tuple(each.__name__ for each in get_args(AgentStep))
+MAX_STEPS: Final = 32  # of one agent that are looked at
 
 
 async def beat_strips(
@@ -40,26 +48,47 @@ async def beat_strips(
         return {}
     to, slots = datetime.fromisoformat(str(reply["to"])), cast("dict[str, str]", reply["slots"])
     never = NOT_JOINED * count
+    silent = [stream for stream, told in slots.items() if NOT_HEARD.intersection(told)]
+    away = await absences(gateway.log, tenant, silent)
     return {
         (each.contract_id, each.role): BeatStrip(
-            to, step, while_there(slots.get(stream or "", never), to, step, _left_at(each))
+            to, step, while_there(slots.get(stream or "", never), to, step, away.get(stream, _away_now(each)))
         )
         for each, stream in streams
     }
 
 
-def while_there(slots: str, to: datetime, step_seconds: float, left_at: datetime | None) -> str:
-    """The strip without what was missed after the agent left: of who is offline no heartbeat is expected.
-
-    `left_at`: when it left, or was cleaned up; null: it is there.
+def while_there(slots: str, to: datetime, step_seconds: float, away: Sequence[Absence]) -> str:
+    """The strip without what was missed while the agent was away: of who is offline no heartbeat is expected, and of who
+    came back the first one an interval later.
     """
-    if left_at is None:
-        return slots
-    ends = (to - timedelta(seconds=left * step_seconds) for left in reversed(range(len(slots))))
+    step = timedelta(seconds=step_seconds)
+
+    def expected(end: datetime) -> bool:
+        return not any(left < end and (back is None or end < back + step) for left, back in away)
+
+    ends = (to - left * step for left in reversed(range(len(slots))))
     return "".join(
-        NOT_JOINED if slot in NOT_HEARD and end > left_at else slot
+        slot if slot not in NOT_HEARD or expected(end) else NOT_JOINED
         for slot, end in zip(slots, ends, strict=True)
     )
+
+
+async def absences(log: Log, tenant: str, streams: Sequence[str]) -> dict[str | None, list[Absence]]:
+    """When each agent was offline, oldest first, as far back as its last `MAX_STEPS` steps. Of supervisors nothing is told."""
+    found = defaultdict[str | None, list[Absence]](list)
+    steps = await log.newest_of_each(tenant, streams, STEPS, MAX_STEPS) if streams else []
+    for recorded in steps:
+        step = cast("AgentStep", decode(recorded.type, recorded.schema, recorded.data))
+        is_offline = isinstance(step, AgentLeft) or step.new_status is AgentStatus.OFFLINE
+        spans = found[recorded.stream]
+        left, back = spans[-1] if spans else (None, None)
+        if left is None or back is not None:
+            if is_offline:
+                spans.append((recorded.recorded_at, None))
+        elif not is_offline:
+            spans[-1] = (left, recorded.recorded_at)
+    return dict(found)
 
 
 def _stream(one: AgentRow, drivers: Mapping[str, str]) -> str | None:
@@ -69,5 +98,5 @@ def _stream(one: AgentRow, drivers: Mapping[str, str]) -> str | None:
     return None if task_id is None else stream_name("supervisor", task_id)
 
 
-def _left_at(one: AgentRow) -> datetime | None:
-    return one.since if one.agent_status is AgentStatus.OFFLINE else None
+def _away_now(one: AgentRow) -> list[Absence]:
+    return [(one.since, None)] if one.agent_status is AgentStatus.OFFLINE else []

@@ -6,10 +6,10 @@ from typing import cast
 import httpx
 import orjson
 import pytest
-from makima_gateway.api.agent_beats import while_there
+from makima_gateway.api.agent_beats import absences, while_there
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
-from makima_schemas.agent import AgentJoined, AgentStatus, AgentStatusChanged
+from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
 
 from tests.services.gateway.harness import Gateways, body, created, items, listed, refused
 
@@ -102,22 +102,43 @@ async def test_asked_for_beats_each_agent_has_its_strip(gateways: Gateways, http
 
 
 @pytest.mark.parametrize(
-    ("slots", "left_before", "shown"),
+    ("slots", "away", "shown"),  # seconds before the end at which it left, and was back
     [
-        ("111l00", None, "111l00"),
-        ("1l0111l000", 75.0, "1l0111l---"),  # what was missed before it left stays
-        ("111111l000", 120.0, "111111----"),
-        ("000000", 999.0, "------"),
-        ("------", 10.0, "------"),
-        ("11|111", 200.0, "11|111"),
+        ("111l00", [], "111l00"),
+        ("1l0111l000", [(75.0, None)], "1l0111l---"),  # what was missed before it left stays
+        ("111111l000", [(120.0, None)], "111111----"),
+        ("000000", [(999.0, None)], "------"),
+        ("------", [(10.0, None)], "------"),
+        ("11|111", [(200.0, None)], "11|111"),
+        ("1111l00|11", [(170.0, 65.0)], "1111---|11"),
+        ("11l000011l", [(999.0, 200.0), (185.0, 95.0)], "11-----11l"),
+        ("111000000|", [(999.0, 170.0)], "111--0000|"),  # back, and never heard: that is missed
     ],
 )
 def test_of_an_agent_that_has_left_no_heartbeat_is_missed(
-    slots: str, left_before: float | None, shown: str
+    slots: str, away: list[tuple[float, float | None]], shown: str
 ) -> None:
     to = datetime(2026, 1, 31, 12, tzinfo=UTC)
-    left_at = None if left_before is None else to - timedelta(seconds=left_before)
-    assert while_there(slots, to, 30.0, left_at) == shown
+
+    def moment(before: float) -> datetime:
+        return to - timedelta(seconds=before)
+
+    absent = [(moment(left), None if back is None else moment(back)) for left, back in away]
+    assert while_there(slots, to, 30.0, absent) == shown
+
+
+async def test_when_an_agent_was_away_is_in_the_log(gateways: Gateways) -> None:
+    """Whether it left or was cleaned up; who died is missed, not away."""
+    joined = AgentJoined("away", "builder", "x", "d1")
+    died = AgentStatusChanged("away", "builder", AgentStatus.READY, AgentStatus.DEAD, "silence")
+    cleaned = AgentStatusChanged("away", "builder", AgentStatus.DEAD, AgentStatus.OFFLINE, "cleanup")
+    left = AgentLeft("away", "builder", "x")
+    stream = "agent-away:builder"
+    for event in (joined, left, joined, died, cleaned, joined, left):
+        await gateways.append(stream, event)
+    at = [each.recorded_at for each in await gateways.log.stream("default", stream)]
+    found = await absences(gateways.log, "default", [stream, "agent-away:tester"])
+    assert found == {stream: [(at[1], at[2]), (at[4], at[5]), (at[6], None)]}
 
 
 async def test_an_agents_life_tells_its_joins_and_verdicts_newest_first(

@@ -3,9 +3,9 @@
 import type { BeatStrip } from "./api.types";
 import type { Step } from "./life";
 
-export type Beat = "on time" | "late" | "missed" | "a new connection" | "not joined";
+export type Beat = "on time" | "late" | "missed" | "a new connection" | "not there";
 
-const MEANING: Readonly<Record<string, Beat>> = { "1": "on time", l: "late", "0": "missed", "|": "a new connection", "-": "not joined" };
+const MEANING: Readonly<Record<string, Beat>> = { "1": "on time", l: "late", "0": "missed", "|": "a new connection", "-": "not there" };
 
 /** `GET /agents?beats=60`: each slot is `step_seconds`, the last one ends at `to`. */
 export type Strip = BeatStrip;
@@ -14,7 +14,7 @@ export type Strip = BeatStrip;
 export const refusesBeats = (code: string | undefined, detail: string | undefined): boolean => code === "INVALID_REQUEST" && (detail ?? "").includes("beats");
 
 export function beatsOf(slots: string): readonly Beat[] {
-  return [...slots].map((slot) => MEANING[slot] ?? "not joined");
+  return [...slots].map((slot) => MEANING[slot] ?? "not there");
 }
 
 /** One sentence for whoever cannot see it. */
@@ -24,7 +24,7 @@ export function beatsSentence(beats: readonly Beat[]): string {
   if (count("late") > 0) parts.push(`${count("late")} late`);
   if (count("missed") > 0) parts.push(`${count("missed")} missed`);
   if (count("a new connection") > 0) parts.push("a new connection");
-  if (count("not joined") === beats.length) return "it has not joined";
+  if (count("not there") === beats.length) return "it was not there";
   return `last ${beats.length} beats: ${parts.join(", ")}`;
 }
 
@@ -49,16 +49,4 @@ export function connectionsOf(strip: Strip, life: readonly Step[]): readonly Con
     found.push({ id, from: Math.max(0, slot), joined: slot < 0 ? null : at });
   }
   return found.slice(Math.max(0, found.findLastIndex((one) => one.joined === null)));
-}
-
-/** Its slots, without what was missed between a leave and the next join: then no beat was expected. */
-export function whileThere(strip: Strip, life: readonly Step[]): string {
-  const slots = [...strip.slots];
-  life.forEach((step, k) => {
-    const next = life[k - 1];
-    if (step.to !== "offline" || next === undefined) return;
-    const [left, back] = [slotOf(strip, step.at), slotOf(strip, next.at)];
-    for (let slot = Math.max(0, left + 1); slot < Math.min(back, slots.length); slot++) if (slots[slot] === "0" || slots[slot] === "l") slots[slot] = "-";
-  });
-  return slots.join("");
 }
