@@ -41,7 +41,7 @@ NAMED: Final = {
     "maintenance": "maintenance_rules",
     "triggers": "agent_rules",
     "agent": "agent_rules",
-    "audit": "auditor",
+    "audit": "audit_rules",
     "moves": "progress",
     "placement": "placement_rules",
     "restoring": "saved_state_rules",

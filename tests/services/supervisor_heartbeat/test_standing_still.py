@@ -14,9 +14,10 @@ from makima_schemas.heartbeat_codec import Address
 from makima_schemas.silence import MaintenanceEnded, MaintenanceStarted
 from makima_schemas.supervisor import SupervisorStateChanged, SupervisorStuck
 from makima_supervisor_heartbeat.domain.contracts import Assigned
-from makima_supervisor_heartbeat.domain.progress_watch import SECOND
+from makima_supervisor_heartbeat.domain.progress_watch import SECOND, StuckLimits
 from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 
+from tests.services.supervisor_heartbeat.messages import address
 from tests.services.supervisor_heartbeat.progress_story import AGENT, OTHER, SUPERVISOR, S, Story, beat, time
 
 LATE = datetime(2030, 1, 1, tzinfo=UTC)
@@ -63,6 +64,16 @@ def test_a_quiet_time_is_no_standing_still_and_ends_with_the_next_heartbeat_with
     assert Story().hear(0, quiet_ns=99 * hour).hear(4 * 3600 + 599).found == []
 
 
+def test_a_quiet_time_that_a_later_heartbeat_announces_counts_from_then_and_no_longer_than_it_may() -> None:
+    hour = 3600 * SECOND
+    assert not Story().beats(0, 30).hear(60, quiet_ns=hour).beats(3660, 4230).found
+    assert Story().beats(0, 30).hear(60, quiet_ns=hour).beats(3660, 4260).found == [("stuck", 4260)]
+    longest = 60 + 4 * 3600
+    assert not Story().beats(0, 30).hear(60, quiet_ns=99 * hour).hear(longest + 599, quiet_ns=1).found
+    assert Story().hear(0, quiet_ns=99 * hour).hear(4 * 3600 + 600).found == [("stuck", 4 * 3600 + 600)]
+    assert StuckLimits() == StuckLimits(600 * 10**9, 14_400 * 10**9)
+
+
 @pytest.mark.parametrize(
     ("waits", "goes_on"),
     [
@@ -98,6 +109,22 @@ def test_in_maintenance_nobody_is_stuck_and_after_it_all_the_time_begins_anew(sc
 def test_maintenance_of_others_changes_nothing(scope: str) -> None:
     story = Story().maintenance(1, MaintenanceStarted(scope, LATE, "updates")).beats(0, 600)
     assert story.found == [("stuck", 600)]
+
+
+def test_after_a_new_log_no_maintenance_of_the_old_one_is_remembered() -> None:
+    story = Story().maintenance(1, MaintenanceStarted("all", LATE, "updates")).beats(0, 270)
+    story.maintenance(280, MaintenanceEnded("all", "request"))
+    story.senders.progress.forget()
+    assert story.beats(300, 600).found == [("stuck", 600)]
+
+
+def test_a_daemon_is_never_stuck() -> None:
+    story, daemon = Story(), address("makima.shards.3.daemon.d1")
+    sender = story.senders.of(daemon)
+    for at in range(0, 1201, 30):
+        said = beat(at, daemon)
+        assert story.senders.progress.on_heartbeat(sender, said, "e1", same=True) == ()
+        sender.last = said
 
 
 def test_only_who_works_is_judged() -> None:
