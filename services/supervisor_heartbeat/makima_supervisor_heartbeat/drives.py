@@ -1,7 +1,8 @@
 """The table `drives` of the read model: of every contract, whether somebody drives it."""
 
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ from makima_supervisor_heartbeat.domain.placement import EVENTS, Drive, Heard, e
 from makima_supervisor_heartbeat.rows import execute
 
 SQL: Final = named(Path(__file__).with_suffix(".sql"))
+MEMBERS: Final = attrgetter(*(field.name for field in fields(Drive)))  # `astuple` copies each of them
 Key = tuple[str, str]  # tenant, contract id
 
 
@@ -37,7 +39,7 @@ async def store_drives(connection: asyncpg.Connection, batch: Sequence[Applied])
     for key, each in about:
         after[key] = evolve(after.get(key), each.event, each.recorded.entity_id, each.recorded.position)
     stored = [
-        (*key, *astuple(drive))
+        (*key, *MEMBERS(drive))
         for key, drive in after.items()
         if drive is not None and drive != before.get(key)
     ]
