@@ -54,6 +54,7 @@ class Story:
         default_factory=lambda: SenderCache(stuck_limits=StuckLimits(STUCK_AFTER * SECOND))
     )
     found: list[tuple[str, float]] = field(default_factory=list[tuple[str, float]])
+    told: list[ObserveStuck | ObserveProgress] = field(default_factory=list[ObserveStuck | ObserveProgress])
 
     _version: int = 0
 
@@ -75,6 +76,7 @@ class Story:
         _, observations = self.senders.on_heartbeat(known, heard, same=unchanged(heard, known.last))
         for _, each in observations:
             if isinstance(each, ObserveStuck | ObserveProgress):
+                self.told.append(each)
                 self.found.append(("stuck" if isinstance(each, ObserveStuck) else "progressed", at))
         return self
 

@@ -3,11 +3,22 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from makima_schemas.agent import AgentStatus
 from makima_schemas.contract import events as e
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.heartbeat import ChildProcess
+from makima_supervisor_heartbeat.domain.agents.agent import Agent
+from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.moves import EVERYONE, mover
-from makima_supervisor_heartbeat.domain.progress import REMEMBERED_ACTIVITIES, remembered, tells_progress
+from makima_supervisor_heartbeat.domain.progress import (
+    REMEMBERED_ACTIVITIES,
+    ProgressState,
+    at_work,
+    remembered,
+    tells_progress,
+)
+from makima_supervisor_heartbeat.domain.sender_state import SenderState
+from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 
 from tests.services.supervisor_heartbeat.progress_story import S, beat
 
@@ -80,3 +91,38 @@ def test_the_last_different_activities_are_remembered(told: list[str]) -> None:
         kept = remembered(kept, activity)
     newest_first = list(dict.fromkeys(reversed(told)))[:REMEMBERED_ACTIVITIES]
     assert list(kept) == [hash(each) for each in reversed(newest_first)]
+
+
+def test_activities_are_remembered_newest_last_and_the_oldest_is_forgotten() -> None:
+    known = tuple[int, ...]()
+    for number in range(9):
+        known = remembered(known, f"step {number}")
+    assert known == tuple(hash(f"step {number}") for number in range(1, 9))
+    assert remembered(known, None) == remembered(known, "") == known
+    assert remembered(known, "step 3")[-1] == hash("step 3")
+
+
+@pytest.mark.parametrize(
+    ("state", "said", "is_asked"),
+    [
+        (Agent(status=AgentStatus.WORKING), None, True),
+        (Agent(status=AgentStatus.READY), None, False),
+        (Supervisor(state=S.WORKING), S.WORKING, True),
+        (Supervisor(state=S.WORKING), S.WAITING_FOR_USER, False),  # as it says now
+        (Daemon(connected=True), None, False),
+    ],
+)
+def test_progress_is_asked_of_whoever_is_at_work(
+    state: SenderState, said: S | None, *, is_asked: bool
+) -> None:
+    assert at_work(state, beat(state=said)) is is_asked
+
+
+def test_what_was_written_of_progress_is_written_anew_once_it_changed() -> None:
+    state = ProgressState(1, 2, columns="1\\t2")
+    assert not state.moved
+    state.judge_from(5)
+    assert (state.progress_ns, state.judged_ns, state.columns) == (1, 5, "")
+    state.columns = "1\\t5"
+    state.progress(7)
+    assert (state.progress_ns, state.judged_ns, state.columns) == (7, 7, "")

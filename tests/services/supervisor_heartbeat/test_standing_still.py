@@ -13,8 +13,10 @@ from makima_schemas.heartbeat import ChildProcess
 from makima_schemas.heartbeat_codec import Address
 from makima_schemas.silence import MaintenanceEnded, MaintenanceStarted
 from makima_schemas.supervisor import SupervisorStateChanged, SupervisorStuck
+from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.contracts import Assigned
-from makima_supervisor_heartbeat.domain.progress_watch import SECOND, StuckLimits
+from makima_supervisor_heartbeat.domain.progress_watch import SECOND, StuckLimits, got_on
+from makima_supervisor_heartbeat.domain.stuck import ObserveProgress, ObserveStuck
 from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 
 from tests.services.supervisor_heartbeat.messages import address
@@ -56,6 +58,33 @@ def test_a_child_that_uses_the_processor_is_progress() -> None:
     assert story.beats(1230, 2400, child=ChildProcess(7, "make", 120.0)).found == [("stuck", 1800)]
 
 
+def test_a_child_that_rests_is_no_progress_whatever_is_said_beside_it() -> None:
+    story = Story().hear(0, activity="a", child=ChildProcess(7, "make", 0.0))
+    for at in range(30, 691, 30):
+        story.hear(at, activity="ab"[at // 30 % 2], child=ChildProcess(7, "make", 100.0))
+    assert story.found == [("stuck", 630)]
+
+
+def test_what_is_told_of_who_stands_still() -> None:
+    for said, activity in (("testing", "testing"), ("", None)):
+        story = Story().beats(0, 600, activity=said).beats(630, 660, activity="something else")
+        stuck, progressed = story.told
+        assert isinstance(stuck, ObserveStuck)
+        assert (stuck.connection_id, stuck.progress_at, stuck.activity) == ("a", time(0), activity)
+        assert (stuck.heard.stream_epoch, stuck.heard.stream_sequence) == ("e1", beat(600).sequence)
+        assert isinstance(progressed, ObserveProgress)
+        assert (progressed.connection_id, progressed.progress_at) == ("a", time(630))
+
+
+def test_whom_no_heartbeat_asks_for_progress_gets_on_by_being_back() -> None:
+    """An agent's status is told by the log, and a supervisor that is interrupted is asked nothing until it is back."""
+    works, gone = Supervisor(state=S.WORKING), Supervisor(state=S.INTERRUPTED)
+    pairs = ((works, works), (works, gone), (gone, gone), (gone, works))
+    assert [got_on(before, after) for before, after in pairs] == [False, True, False, False]
+    ready, busy = Agent(status=AgentStatus.READY), Agent(status=AgentStatus.WORKING)
+    assert [got_on(ready, busy), got_on(busy, busy)] == [True, False]
+
+
 def test_a_quiet_time_is_no_standing_still_and_ends_with_the_next_heartbeat_without_it() -> None:
     hour = 3600 * SECOND
     assert not Story().hear(0, quiet_ns=hour).beats(3600, 4170).found
@@ -70,6 +99,8 @@ def test_a_quiet_time_that_a_later_heartbeat_announces_counts_from_then_and_no_l
     assert Story().beats(0, 30).hear(60, quiet_ns=hour).beats(3660, 4260).found == [("stuck", 4260)]
     longest = 60 + 4 * 3600
     assert not Story().beats(0, 30).hear(60, quiet_ns=99 * hour).hear(longest + 599, quiet_ns=1).found
+    late = longest + 600
+    assert Story().beats(0, 30).hear(60, quiet_ns=99 * hour).hear(late).found == [("stuck", late)]
     assert Story().hear(0, quiet_ns=99 * hour).hear(4 * 3600 + 600).found == [("stuck", 4 * 3600 + 600)]
     assert StuckLimits() == StuckLimits(600 * 10**9, 14_400 * 10**9)
 
@@ -103,6 +134,12 @@ def test_in_maintenance_nobody_is_stuck_and_after_it_all_the_time_begins_anew(sc
     story.maintenance(last + 5, MaintenanceEnded(scope, "request")).beats(last + 30, last + 600)
     assert not story.found
     assert story.hear(last + 610).found == [("stuck", last + 610)]
+
+
+def test_maintenance_of_the_daemon_that_an_agent_runs_on_covers_it() -> None:
+    elsewhere = address("makima.shards.3.agent.d2.c1.builder")  # its contract's supervisor is on d1
+    story = Story().maintenance(1, MaintenanceStarted("daemon:d2", LATE, "updates"))
+    assert not story.beats(0, 1200, sender=elsewhere).found
 
 
 @pytest.mark.parametrize("scope", ["owner:bob", "daemon:d2", "contract:c2"])
@@ -196,7 +233,7 @@ def test_another_recorder_goes_on_from_what_was_recorded() -> None:
     first = Story().beats(0, 300)
     progress_state = first.senders.of(AGENT).progress_state
     assert progress_state is not None
-    for told, at in ((None, 600), (time(310), 930)):
+    for told, at in ((None, 600), (time(300), 600), (time(310), 930)):
         second = Story()
         contract = _assigned(second)
         contract.moved_at = told
