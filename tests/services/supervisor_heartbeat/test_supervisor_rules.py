@@ -8,10 +8,13 @@ from makima_schemas.errors import ErrorCode
 from makima_schemas.evidence import Arrival
 from makima_schemas.supervisor import (
     ObserveHeartbeat,
+    SupervisorProgressed,
     SupervisorRestartRequested,
     SupervisorState,
     SupervisorStateChanged,
+    SupervisorStuck,
 )
+from makima_supervisor_heartbeat.domain.stuck import ObserveProgress, ObserveStuck
 from makima_supervisor_heartbeat.domain.supervisor import OrderRestart, SupervisorDecider
 from makima_supervisor_heartbeat.domain.verdict import JudgeSilence
 
@@ -192,3 +195,38 @@ def test_no_heartbeat_that_the_verdict_knew_raises_the_dead_after_the_clock_was_
     before = Arrival("e1", sequence, NOON + timedelta(hours=1))
     again = ObserveHeartbeat("c1", "d1", "a", WORKING, "plan", before)
     given(registered(5), silenced(5)).when(again).then_nothing()
+
+
+def _stands_still(connection: str | None = "a") -> ObserveStuck:
+    return ObserveStuck(connection, NOON, "testing", at(9))
+
+
+def _gets_on(seconds: int, connection: str | None = "a") -> ObserveProgress:
+    return ObserveProgress(connection, NOON + timedelta(seconds=seconds), at(9))
+
+
+STUCK = SupervisorStuck("c1", "a", NOON, "testing")
+GOT_ON = SupervisorProgressed("c1", "a", NOON + timedelta(seconds=5))
+
+
+@pytest.mark.parametrize("connection", ["a", None])
+def test_who_is_at_work_and_stands_still_is_stuck_once(connection: str | None) -> None:
+    given(registered()).when(_stands_still(connection)).then(STUCK)
+    given(registered(), STUCK).when(_stands_still(connection)).then_nothing()
+    given(registered(), STUCK, GOT_ON).when(_stands_still()).then(STUCK)
+
+
+def test_who_is_not_at_work_and_who_was_replaced_is_not_stuck() -> None:
+    given(registered(), changed(2, WORKING, IDLE)).when(_stands_still()).then_nothing()
+    given(registered()).when(_stands_still("b")).then_nothing()
+
+
+@pytest.mark.parametrize("connection", ["a", None])
+def test_progress_after_it_ends_it(connection: str | None) -> None:
+    given(registered(), STUCK).when(_gets_on(5, connection)).then(GOT_ON)
+
+
+def test_older_progress_and_that_of_another_one_ends_nothing() -> None:
+    given(registered(), STUCK).when(_gets_on(0)).then_nothing()
+    given(registered(), STUCK).when(_gets_on(5, "b")).then_nothing()
+    given(registered()).when(_gets_on(5)).then_nothing()
