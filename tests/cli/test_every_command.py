@@ -141,6 +141,35 @@ async def test_every_command_prints_json_on_stdout_or_a_problem_on_stderr(
         monkeypatch.undo()
 
 
+async def test_whatever_has_a_table_has_lines_too(makima: Makima) -> None:
+    """One for each thing, with its id, for `cut`, `awk` and a person in a hurry."""
+    formats = {
+        words: set(cast("click.Choice[str]", each.type).choices)
+        for words, command in OURS.items()
+        for each in command.params
+        if each.name == "format"
+    }
+    assert [words for words, known in formats.items() if "table" in known and "compact" not in known] == []
+
+    async def lines(*words: str) -> list[str]:
+        ran = await makima("contracts", *words, "--format", "compact", MAKIMA_TOKEN=ADMIN)
+        assert (ran.exit, ran.err) == (0, ""), words
+        return ran.out.splitlines()
+
+    (made,) = await lines("create", "in lines")
+    contract = made.split()[0]
+    assert made == f"{contract} created plan in lines"
+    assert await lines("show", contract) == [made]
+    assert await lines("start", contract) == [f"{contract} active plan in lines"]
+    assert await lines("advance", contract, "--phase", "execute", "--force") == [
+        f"{contract} active execute in lines"
+    ]
+    assert await lines("fail", contract) == [f"{contract} failed execute in lines"]
+    assert f"would be archived {contract}" in await lines("cleanup", "--archive", "--older-than", "0s")
+    assert await lines("archive", contract) == [f"{contract} archived execute in lines"]
+    assert await lines("delete", contract) == [f"{contract} deleted"]
+
+
 @pytest.mark.parametrize("words", NEW)
 async def test_the_help_of_a_command_has_two_examples_of_itself(words: str) -> None:
     told = CliRunner().invoke(main, [*words.split(), "--help"]).output

@@ -26,7 +26,7 @@ NOT_THERE: Final = 404
     show_default=True,
     help="Newest verdicts to show.",
 )
-@with_session("table", "json")
+@with_session("table", "json", "compact")
 def why(session: Session, who: str, *, limit: int) -> None:
     """Say why an agent or a daemon has its status: each verdict with what it rests on, newest first.
 
@@ -39,6 +39,9 @@ def why(session: Session, who: str, *, limit: int) -> None:
     subject, verdicts = session.run(lambda http: _fetch(http, route, limit, who))
     if session.as_json:
         echo_json({"subject": subject, "verdicts": verdicts})
+    elif session.format == "compact":
+        for verdict in verdicts:
+            say(f"{who} {verdict['at']} {verdict['old_status']} {verdict['new_status']} {verdict['event']}")
     else:
         _print(who, subject, verdicts)
 

@@ -24,7 +24,7 @@ from makima_cli.session import Session, echo_json, with_session
     "--dry-run", is_flag=True, help="Change nothing; print whether it would succeed (exit code 5 if not)."
 )
 @click.option("--reason", help="The reason, recorded in the event log.")
-@with_session("table", "json")
+@with_session("table", "json", "compact")
 def advance(
     session: Session,
     contract_id: str,
@@ -52,6 +52,6 @@ def advance(
             else f"would be refused: {answer.get('code')} {', '.join(map(str, lacking))}".rstrip()
         )
     else:
-        print_contract(answer)
+        print_contract(session, answer)
     if dry_run and not answer["would_succeed"]:
         sys.exit(exits.REFUSED)

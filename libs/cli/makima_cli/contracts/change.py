@@ -13,15 +13,11 @@ def _mover(action: str, about: str) -> click.Command:
     @click.argument("contract_id", metavar="ID")
     @click.option("--reason", help="The reason, recorded in the event log.")
     @click.option("--expected-version", type=int, help="Fail if the contract is not at this version.")
-    @with_session("table", "json")
+    @with_session("table", "json", "compact")
     def move(session: Session, contract_id: str, *, reason: str | None, expected_version: int | None) -> None:
         given = {"reason": reason, "expected_version": expected_version}
         body = {name: value for name, value in given.items() if value is not None}
-        contract = session.send("POST", path("contracts", contract_id, action), body)
-        if session.as_json:
-            echo_json(contract)
-        else:
-            print_contract(contract)
+        print_contract(session, session.send("POST", path("contracts", contract_id, action), body))
 
     return move
 
@@ -39,7 +35,7 @@ archive = _mover("archive", "Archive a contract.")
 
 @click.command()
 @click.argument("contract_id", metavar="ID")
-@with_session("table", "json")
+@with_session("table", "json", "compact")
 def delete(session: Session, contract_id: str) -> None:
     """Delete an archived contract."""
     session.send("DELETE", path("contracts", contract_id))
@@ -53,7 +49,7 @@ def delete(session: Session, contract_id: str) -> None:
 @click.argument("contract_id", metavar="ID")
 @click.argument("question_id", metavar="QUESTION")
 @click.argument("text", metavar="ANSWER")
-@with_session("table", "json")
+@with_session("table", "json", "compact")
 def answer(session: Session, contract_id: str, question_id: str, text: str) -> None:
     """Answer an agent's question."""
     question = session.send(

@@ -38,7 +38,7 @@ class Hours(click.ParamType[float]):
 )
 @click.option("--dry-run/--no-dry-run", default=True, show_default=True, help="Only show what would be done.")
 @click.option("--force", is_flag=True, help="Do not ask before it is done. Skips the question only.")
-@with_session("table", "json")
+@with_session("table", "json", "compact")
 def cleanup(
     session: Session,
     *,
@@ -91,6 +91,8 @@ def _show(session: Session, plan: Plan, *, dry_run: bool) -> None:
             say(f"{step.step.would_be if dry_run else step.step.done} {contract_id}")
         for skipped in step.skipped:
             say(f"skipped {skipped.id}: {skipped.detail or skipped.code} [{skipped.code}]")
+    if session.format == "compact":
+        return
     _say_plan(plan, err=False)
     if dry_run and plan.size:
         say("nothing was changed: add --no-dry-run to do it")

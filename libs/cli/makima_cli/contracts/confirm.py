@@ -7,13 +7,13 @@ from makima_sdk.paths import path
 from makima_cli import exits
 from makima_cli.contracts.explain import next_phase
 from makima_cli.contracts.show import print_contract
-from makima_cli.session import Session, echo_json, with_session
+from makima_cli.session import Session, with_session
 
 
 @click.command()
 @click.argument("contract_id", metavar="ID")
 @click.option("--phase", help="The phase to confirm; by default the one after the current phase.")
-@with_session("table", "json")
+@with_session("table", "json", "compact")
 def confirm(session: Session, contract_id: str, *, phase: str | None) -> None:
     """Confirm that a contract with a phase guard may go on, and move it to its next phase.
 
@@ -26,10 +26,7 @@ def confirm(session: Session, contract_id: str, *, phase: str | None) -> None:
             f"{contract_id} is in its last phase: complete it with `makima contracts complete {contract_id}`"
         )
         exits.exit_with(exits.REFUSED, "NO_NEXT_PHASE", detail, as_json=session.as_json)
-    if session.as_json:
-        echo_json(contract)
-    else:
-        print_contract(contract)
+    print_contract(session, contract)
 
 
 async def confirmed(

@@ -4,7 +4,7 @@ import click
 from makima_sdk.paths import path
 
 from makima_cli.contracts.show import print_contract
-from makima_cli.session import Session, echo_json, with_session
+from makima_cli.session import Session, with_session
 
 
 @click.command()
@@ -28,7 +28,7 @@ from makima_cli.session import Session, echo_json, with_session
     help="Time without activity after which the contract is stale.",
 )
 @click.option("--start", is_flag=True, help="Start the contract at once.")
-@with_session("table", "json")
+@with_session("table", "json", "compact")
 def create(
     session: Session,
     name: str,
@@ -54,7 +54,4 @@ def create(
     contract = session.send("POST", "/contracts", body)
     if start:
         contract = session.send("POST", path("contracts", str(contract["id"]), "start"), {})
-    if session.as_json:
-        echo_json(contract)
-    else:
-        print_contract(contract)
+    print_contract(session, contract)

@@ -6,6 +6,7 @@ import click
 from makima_sdk.http import Http, Query
 
 from makima_cli import render
+from makima_cli.contracts.show import line_of
 from makima_cli.pages import every
 from makima_cli.readable import say
 from makima_cli.render import Row
@@ -69,7 +70,7 @@ def _print(session: Session, contracts: Sequence[Row]) -> None:
             echo_json(contracts)
         case "compact":
             for contract in contracts:
-                say(f"{contract['id']} {contract['status']} {contract['phase']} {contract['name']}")
+                say(line_of(contract))
         case _:
             render.table(
                 ("id", "name", "type", "status", "phase", "done", "active"),

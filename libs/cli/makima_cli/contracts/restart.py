@@ -12,7 +12,7 @@ from makima_cli.session import Session, echo_json, with_session
 )
 @click.argument("contract_id", metavar="ID")
 @click.option("--reason", help="The reason, recorded in the event log.")
-@with_session("table", "json")
+@with_session("table", "json", "compact")
 def restart_supervisor(session: Session, contract_id: str, *, reason: str | None) -> None:
     """Ask the daemon of a contract to end its supervisor and start it again, also one that is alive.
 

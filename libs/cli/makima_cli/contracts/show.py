@@ -8,6 +8,7 @@ from makima_sdk.http import Http
 from makima_sdk.paths import path
 
 from makima_cli import render
+from makima_cli.readable import say
 from makima_cli.render import Row
 from makima_cli.session import Session, echo_json, with_session
 
@@ -15,14 +16,18 @@ from makima_cli.session import Session, echo_json, with_session
 @click.command()
 @click.argument("contract_id", metavar="ID")
 @click.option("--verbose", is_flag=True, help="Include tasks and questions.")
-@with_session("table", "json")
+@with_session("table", "json", "compact")
 def show(session: Session, contract_id: str, *, verbose: bool) -> None:
     """Show all details of a contract."""
     contract, extra = session.run(lambda http: _fetch(http, contract_id, verbose=verbose))
     if session.as_json:
         echo_json({**contract, **extra})
         return
-    print_contract(contract)
+    print_contract(session, contract)
+    if session.format == "compact":
+        for each in (item for items in extra.values() for item in items):
+            say(f"{each['id']} {each['status']} {_what(each)}")
+        return
     for name, items in extra.items():
         click.echo(f"\n{name}")
         render.table(
@@ -35,8 +40,23 @@ def show(session: Session, contract_id: str, *, verbose: bool) -> None:
         )
 
 
-def print_contract(contract: Row) -> None:
-    """Print names and values in two columns, without those that are not set, and the deliverables."""
+def print_contract(session: Session, contract: Row) -> None:
+    """Print a contract as `--format` wants it: JSON, a line, or names and values."""
+    if session.as_json:
+        echo_json(contract)
+    elif session.format == "compact":
+        say(line_of(contract))
+    else:
+        _print_facts(contract)
+
+
+def line_of(contract: Row) -> str:
+    """A contract as `--format compact` has it."""
+    return f"{contract['id']} {contract['status']} {contract['phase']} {contract['name']}"
+
+
+def _print_facts(contract: Row) -> None:
+    """Names and values in two columns, without those that are not set, and the deliverables."""
     facts = {
         "name": render.plain(contract["name"]),
         "status": render.status(contract),

@@ -11,7 +11,7 @@ from makima_sdk.paths import path
 from makima_cli import exits
 from makima_cli.contracts.show import print_contract
 from makima_cli.render import COLOURS, Row
-from makima_cli.session import FOLLOWING_RETRY_SECONDS, Session, echo_json, with_session
+from makima_cli.session import FOLLOWING_RETRY_SECONDS, Session, with_session
 
 STATUS_POLL_SECONDS: Final = 0.25
 # What a contract can still become unless somebody reopens it; it can become anything in the other statuses.
@@ -51,7 +51,7 @@ class Statuses(click.ParamType[frozenset[str]]):
     metavar="SECONDS",
     help="Stop waiting after this time (exit code 7); 0: no limit.",
 )
-@with_session("table", "json")
+@with_session("table", "json", "compact")
 def wait(session: Session, contract_id: str, *, wanted: frozenset[str], timeout: float) -> None:
     """Wait until a contract reaches a status. Exit code 5 if only reopening it could still lead there."""
 
@@ -69,10 +69,7 @@ def wait(session: Session, contract_id: str, *, wanted: frozenset[str], timeout:
     if contract["status"] not in wanted:
         detail = f"{contract_id} is {contract['status']}: only reopened could it still reach {_names(wanted)}"
         exits.exit_with(exits.REFUSED, "UNREACHABLE_STATUS", detail, as_json=session.as_json)
-    if session.as_json:
-        echo_json(contract)
-    else:
-        print_contract(contract)
+    print_contract(session, contract)
 
 
 async def _reached(http: Http, contract_id: str, wanted: frozenset[str]) -> Row:

@@ -48,7 +48,7 @@ async def beat_strips(
         return {}
     to, slots = datetime.fromisoformat(str(reply["to"])), cast("dict[str, str]", reply["slots"])
     never = NOT_JOINED * count
-    silent = [stream for stream, told in slots.items() if NOT_HEARD.intersection(told)]
+    silent = [stream for stream, strip in slots.items() if NOT_HEARD.intersection(strip)]
     away = await absences(gateway.log, tenant, silent)
     return {
         (each.contract_id, each.role): BeatStrip(
