@@ -38,7 +38,8 @@ class Session:
         self.lost_because: str | None = None
         self.handlers = SignalHandlers()
         self.failures = 0  # heartbeats in a row that nothing answered; 0: makima is there
-        self.is_joined = False  # also if `open` was cancelled since
+        # Makima has accepted the join, also where `open` was cancelled before the answer came.
+        self.is_joined = False
         self._join = join
         self._beat = beat
         self._quiet = quiet

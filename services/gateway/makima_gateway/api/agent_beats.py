@@ -7,7 +7,7 @@ from typing import Final, cast, get_args
 
 from makima_kernel.event_log.log import Log
 from makima_schemas.agent import AgentLeft, AgentStatus, AgentStep
-from makima_schemas.codec import decode
+from makima_schemas.codec import UndecodableError, UnknownEventError, decode
 from makima_schemas.commands import Problem
 from makima_schemas.identity import agent_id, stream_name
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
@@ -18,9 +18,8 @@ from makima_gateway.api.supervisor_heartbeats import OWNER, TELEMETRY_TIMEOUT_SE
 from makima_gateway.read_model.rows import AgentRow
 
 AgentName = tuple[str, str]  # contract id and role
-Absence = tuple[
-    datetime, datetime | None
-]  # when it left, or was cleaned up, and when it was back; null: not yet
+# When it left, or was cleaned up, and when it was back; null: not yet.
+Absence = tuple[datetime, datetime | None]
 NOT_JOINED: Final = "-"
 NOT_HEARD: Final = frozenset("l0")  # late, missed
 STEPS: Final = tuple(each.__name__ for each in get_args(AgentStep))
@@ -48,8 +47,14 @@ async def beat_strips(
         return {}
     to, slots = datetime.fromisoformat(str(reply["to"])), cast("dict[str, str]", reply["slots"])
     never = NOT_JOINED * count
-    silent = [stream for stream, strip in slots.items() if NOT_HEARD.intersection(strip)]
-    away = await absences(gateway.log, tenant, silent)
+    began = to - timedelta(seconds=count * step)
+    # Whoever has had one status all the time was there for all of it, or for nothing: `_away_now` says so.
+    changed = [
+        stream
+        for each, stream in streams
+        if stream is not None and each.since > began and NOT_HEARD.intersection(slots.get(stream, never))
+    ]
+    away = await absences(gateway.log, tenant, changed)
     return {
         (each.contract_id, each.role): BeatStrip(
             to, step, while_there(slots.get(stream or "", never), to, step, away.get(stream, _away_now(each)))
@@ -75,11 +80,16 @@ def while_there(slots: str, to: datetime, step_seconds: float, away: Sequence[Ab
 
 
 async def absences(log: Log, tenant: str, streams: Sequence[str]) -> dict[str | None, list[Absence]]:
-    """When each agent was offline, oldest first, as far back as its last `MAX_STEPS` steps. Of supervisors nothing is told."""
+    """When each agent was offline, oldest first, as far back as its last `MAX_STEPS` steps. Of supervisors nothing is told,
+    and an event of a newer build counts for nothing: it costs a strip its exactness, not the page its list.
+    """
     found = defaultdict[str | None, list[Absence]](list)
     steps = await log.newest_of_each(tenant, streams, STEPS, MAX_STEPS) if streams else []
     for recorded in steps:
-        step = cast("AgentStep", decode(recorded.type, recorded.schema, recorded.data))
+        try:
+            step = cast("AgentStep", decode(recorded.type, recorded.schema, recorded.data))
+        except (UnknownEventError, UndecodableError):
+            continue
         is_offline = isinstance(step, AgentLeft) or step.new_status is AgentStatus.OFFLINE
         spans = found[recorded.stream]
         left, back = spans[-1] if spans else (None, None)

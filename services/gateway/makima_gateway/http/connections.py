@@ -66,9 +66,8 @@ class Connection(WriteDeadline, HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None  # deadline of the header or body that is being read
         self._in_header = True
         self._header_bytes = 0  # of complete header lines
-        self._unparsed_bytes = (
-            0  # fed since the parser last completed a message, its headers or a piece of its body
-        )
+        # Fed since the parser last completed a message, its headers, or a piece of its body.
+        self._unparsed_bytes = 0
         self._refused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -1,15 +1,19 @@
 """The list of agents as a page shows it: counts, orders, search, and what a row needs."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
+from uuid import uuid4
 
 import httpx
 import orjson
 import pytest
 from makima_gateway.api.agent_beats import absences, while_there
+from makima_kernel.event_log.append import Append, new_event
 from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
+from makima_schemas.envelope import EventMeta
 
 from tests.services.gateway.harness import Gateways, body, created, items, listed, refused
 
@@ -137,8 +141,13 @@ async def test_when_an_agent_was_away_is_in_the_log(gateways: Gateways) -> None:
     for event in (joined, left, joined, died, cleaned, joined, left):
         await gateways.append(stream, event)
     at = [each.recorded_at for each in await gateways.log.stream("default", stream)]
-    found = await absences(gateways.log, "default", [stream, "agent-away:tester"])
-    assert found == {stream: [(at[1], at[2]), (at[4], at[5]), (at[6], None)]}
+    expected = {stream: [(at[1], at[2]), (at[4], at[5]), (at[6], None)]}
+    assert await absences(gateways.log, "default", [stream, "agent-away:tester"]) == expected
+    of_tomorrow = replace(new_event(joined), schema=99)
+    await gateways.replicas[0].appender.append(
+        Append("default", stream, uuid4(), b"", None, (of_tomorrow,), EventMeta())
+    )
+    assert await absences(gateways.log, "default", [stream]) == expected
 
 
 async def test_an_agents_life_tells_its_joins_and_verdicts_newest_first(
