@@ -1,11 +1,12 @@
 """What a screen remembers of what it showed: places of rows, texts of cells, and messages of while it is paused."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 MAX_HELD: Final = 2_000
@@ -41,16 +42,19 @@ class Places:
     """The order of a list as it was when the cursor came onto it."""
 
     of: tuple[str, str] | None = None  # the filter and the order that were in force
-    keys: list[str] = field(default_factory=list[str])
+    keys: dict[str, None] = field(default_factory=dict[str, None])
     new: int = 0  # rows that are not shown, as they came later
 
-    def keep(self, of: tuple[str, str], chosen: str, rows: Sequence[tuple[str, T]]) -> list[T]:
+    def keep(self, of: tuple[str, str], chosen: str, rows: list[T], key: Callable[[T], str]) -> list[T]:
         """The rows in their kept places. Without a cursor, or for another filter or order: as they are given."""
-        known = dict(rows)
+        if not chosen:
+            self.forget()
+            return rows
+        known = {key(row): row for row in rows}
         if chosen not in known or not self.holds(of, chosen):
-            self.of, self.keys, self.new = (of if chosen else None), [key for key, _ in rows], 0
-            return [row for _, row in rows]
-        kept = [known[key] for key in self.keys if key in known]
+            self.of, self.keys, self.new = of, dict.fromkeys(known), 0
+            return rows
+        kept = [known[each] for each in self.keys if each in known]
         self.new = len(rows) - len(kept)
         return kept
 
@@ -59,7 +63,28 @@ class Places:
         return bool(chosen) and of == self.of and chosen in self.keys
 
     def forget(self) -> None:
-        self.of = None
+        self.of, self.new = None, 0
+        self.keys.clear()
+
+
+@dataclass(slots=True)
+class Orders(Generic[K, T]):
+    """Rows by each of several orders. An order begins with what it was last: to sort what is sorted but for a few costs
+    a third, and each row waits for it.
+    """
+
+    by: Mapping[str, Callable[[T], tuple[object, ...]]]
+    _last: dict[str, list[K]] = field(default_factory=dict[str, list[K]])
+
+    def sort(self, rows: Mapping[K, T], order: str) -> list[T]:
+        """All rows, in the order of this name."""
+        keys = [key for key in self._last.get(order, ()) if key in rows]
+        if len(keys) < len(rows):
+            keys += rows.keys() - set(keys)
+        by = self.by[order]
+        keys.sort(key=lambda key: by(rows[key]))
+        self._last[order] = keys
+        return [rows[key] for key in keys]
 
 
 @dataclass(slots=True)

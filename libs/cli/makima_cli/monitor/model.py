@@ -90,12 +90,13 @@ def _moved(contract: Contract) -> tuple[datetime, str]:
     return contract.last_activity_at or contract.created_at, contract.id
 
 
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
 # By name of the order; the first one is in force until somebody asks for another.
 CONTRACT_ORDERS: Final[Mapping[str, Callable[[Contract], tuple[object, ...]]]] = {
     "needs you": contract_order,
     "moved": _moved,
     "name": lambda contract: (contract.name, contract.id),
-    "newest": lambda contract: (-contract.created_at.timestamp(), contract.id),
+    "newest": lambda contract: (_LAST - contract.created_at, contract.id),
 }
 
 _AGENT_RANK: Final = {

@@ -17,6 +17,7 @@ from makima_sdk.agents import AgentRecord, Restarts
 from makima_sdk.models import Contract, Question, read
 
 from makima_cli.event_summary import summary
+from makima_cli.monitor.holding import Orders
 from makima_cli.monitor.model import (
     AGENT_ORDERS,
     CONTRACT_ORDERS,
@@ -59,6 +60,8 @@ class MonitorState(Screen):
     _changed_at: dict[str, datetime] = field(
         default_factory=dict[str, datetime]
     )  # last message of `OWN`, by contract
+    _contract_orders: Orders[str, Contract] = field(default_factory=lambda: Orders(CONTRACT_ORDERS))
+    _agent_orders: Orders[AgentKey, AgentRecord] = field(default_factory=lambda: Orders(AGENT_ORDERS))
     _deleted: deque[str] = field(default_factory=lambda: deque[str](maxlen=MAX_DELETED))
 
     def fold(self, event: Event) -> None:
@@ -168,14 +171,13 @@ class MonitorState(Screen):
         return self.once("contracts", lambda: self._listed(wanted, order, now), of)
 
     def _listed(self, wanted: Wanted, order: str, now: datetime) -> list[Contract]:
-        everything = self.contracts.values()
         places, chosen = self.places[Pane.CONTRACTS], self.selected[Pane.CONTRACTS]
-        read = (
-            chosen if places.holds((wanted.text, order), chosen) else ""
-        )  # it stays while somebody reads it
-        found = (each for each in everything if each.id == read or wanted.contract(each, now))
-        rows = sorted(found if wanted.text else everything, key=CONTRACT_ORDERS[order])
-        return places.keep((wanted.text, order), chosen, [(each.id, each) for each in rows])
+        of = (wanted.text, order)
+        rows = self._contract_orders.sort(self.contracts, order)
+        if wanted.text:
+            read = chosen if places.holds(of, chosen) else ""  # it stays while somebody reads it
+            rows = [each for each in rows if each.id == read or wanted.contract(each, now)]
+        return places.keep(of, chosen, rows, lambda each: each.id)
 
     def listed_agents(self) -> list[AgentRecord]:
         """The agents that the filter lets through, in the chosen order and places as contracts."""
@@ -184,12 +186,12 @@ class MonitorState(Screen):
         return self.once("agents", lambda: self._listed_agents(wanted, order), of)
 
     def _listed_agents(self, wanted: Wanted, order: str) -> list[AgentRecord]:
-        everything = self.agents.values()
-        found = (each for each in everything if wanted.agent(each, self.name(each.contract_id)))
-        rows = sorted(found if wanted.text else everything, key=AGENT_ORDERS[order])
+        rows = self._agent_orders.sort(self.agents, order)
+        if wanted.text:
+            rows = [each for each in rows if wanted.agent(each, self.name(each.contract_id))]
         places, chosen = self.places[Pane.AGENTS], self.selected[Pane.AGENTS]
         return places.keep(
-            (wanted.text, order), chosen, [(f"{each.contract_id}\n{each.role}", each) for each in rows]
+            (wanted.text, order), chosen, rows, lambda each: f"{each.contract_id}\n{each.role}"
         )
 
     def listed_events(self) -> list[Event]:
