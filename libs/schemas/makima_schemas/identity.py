@@ -36,6 +36,17 @@ def agent_id(contract_id: str, role: str) -> str:
     return f"{contract_id}:{role}"
 
 
+def agent_actor(contract_id: str, role: str) -> str:
+    """The actor of what an agent did by a token of its own, as the log records it."""
+    return f"agent:{agent_id(contract_id, role)}"
+
+
+def role_of_actor(actor: str) -> str | None:
+    """The role of the agent that did it by a token of its own; None for every other actor."""
+    kind, _, name = actor.partition(":")
+    return name.partition(":")[2] or None if kind == "agent" else None
+
+
 def is_agent_id(text: str) -> bool:
     """True for `<contract_id>:<role>`."""
     contract_id, _, role = text.partition(":")

@@ -86,9 +86,9 @@ class Story:
             self.hear(at, sender=sender, **said)
         return self
 
-    def logged(self, at: float, *events: object) -> "Story":
+    def logged(self, at: float, *events: object, actor: str = "owner:local") -> "Story":
         for event in events:
-            self.senders.contracts.apply("c1", event, time(at))
+            self.senders.contracts.apply("c1", event, actor, time(at))
         return self
 
     def maintenance(self, at: float, event: MaintenanceStarted | MaintenanceEnded) -> "Story":

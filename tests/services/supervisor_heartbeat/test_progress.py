@@ -7,6 +7,7 @@ from makima_schemas.agent import AgentStatus
 from makima_schemas.contract import events as e
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.heartbeat import ChildProcess
+from makima_schemas.identity import agent_actor
 from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.daemon import Daemon
 from makima_supervisor_heartbeat.domain.moves import EVERYONE, mover
@@ -81,7 +82,16 @@ HELD = {"x": "builder", "y": "tester"}
     ],
 )
 def test_whose_progress_an_event_is(event: object, whose: str | None) -> None:
-    assert mover(event, HELD) == whose
+    assert mover(event, HELD, "owner:local") == mover(event, HELD, "daemon:d1") == whose
+
+
+@pytest.mark.parametrize("role", ["builder", "supervisor"])
+@pytest.mark.parametrize(
+    "event",
+    [e.DeliverableCompleted("plan", "d"), e.QuestionAsked("q", "?", "text"), e.QuestionAnswered("q", "!")],
+)
+def test_what_an_agent_did_by_its_own_token_is_its_own_progress(event: object, role: str) -> None:
+    assert mover(event, HELD, agent_actor("c1", role)) == role
 
 
 @given(st.lists(st.sampled_from("abcdefghijkl"), max_size=40))

@@ -11,6 +11,7 @@ from makima_schemas.contract import events as e
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.heartbeat import ChildProcess
 from makima_schemas.heartbeat_codec import Address
+from makima_schemas.identity import agent_actor
 from makima_schemas.supervisor import SupervisorStateChanged, SupervisorStuck
 from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.contracts import Assigned
@@ -111,6 +112,13 @@ def test_what_the_log_tells_of_somebody_is_progress_at_its_next_heartbeat(
     for sender in (AGENT, OTHER, SUPERVISOR):
         story = Story().beats(0, 300, sender=sender).logged(310, *events).beats(330, 930, sender=sender)
         assert story.found == [("stuck", 930 if sender in moved else 600)]
+
+
+def test_a_deliverable_of_one_agent_hides_no_other_that_stands_still() -> None:
+    done, builder = e.DeliverableCompleted("plan", "d"), agent_actor("c1", "builder")
+    for sender, moved in ((AGENT, True), (OTHER, False), (SUPERVISOR, False)):
+        story = Story().beats(0, 300, sender=sender).logged(310, done, actor=builder)
+        assert story.beats(330, 930, sender=sender).found == [("stuck", 930 if moved else 600)]
 
 
 def test_a_late_heartbeat_and_a_fenced_one_tell_nothing() -> None:

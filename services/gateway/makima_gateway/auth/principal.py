@@ -16,7 +16,7 @@ from makima_schemas.commands import Request
 from makima_schemas.contract.commands import ContractCommand
 from makima_schemas.daemon import AdmitDaemon
 from makima_schemas.errors import ErrorCode
-from makima_schemas.identity import is_id
+from makima_schemas.identity import agent_actor, is_id
 from makima_schemas.refusal import Refused
 from makima_schemas.silence import MaintenanceCommand
 from makima_schemas.supervisor import RestartSupervisor, RestoreSupervisor, SaveState
@@ -158,7 +158,7 @@ CurrentPrincipal = Annotated[Principal, Depends(principal)]
 def _principal(token: Token, session_id: str | None) -> Principal:
     owner = token.owner or LOCAL_OWNER
     if token.agent is not None:
-        actor = f"{token.role}:{token.agent.contract_id}:{token.agent.role}"
+        actor = agent_actor(token.agent.contract_id, token.agent.role)
         return Principal(actor, token.role, owner, Visibility(token.tenant, owner), token.id, token.agent)
     visibility = Visibility(token.tenant, None if token.role is Role.ADMIN else token.owner, token.daemon_id)
     actor = f"{token.role}:{token.daemon_id or owner}"

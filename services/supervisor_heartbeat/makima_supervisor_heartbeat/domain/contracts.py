@@ -65,9 +65,9 @@ class Contract(msgspec.Struct):
         """The stream of the supervisor that its daemon runs; "" if none was heard."""
         return self.supervisors.get(self.assigned.daemon_id or "", "")
 
-    def movers(self, contract_id: str, event: object) -> Iterable[str]:
+    def movers(self, contract_id: str, event: object, actor: str) -> Iterable[str]:
         """The streams of the senders whose progress an event is; none if it is no progress."""
-        match mover(event, self.held):
+        match mover(event, self.held, actor):
             case None:
                 return ()
             case role if role == EVERYONE:
@@ -138,12 +138,12 @@ class Contracts:
         if contract is not None:
             contract.held[task_id] = role
 
-    def apply(self, contract_id: str, event: object, at: datetime) -> None:
+    def apply(self, contract_id: str, event: object, actor: str, at: datetime) -> None:
         """Note an event of the contract's stream that bears on the progress of its senders."""
         contract = self._contracts.get(contract_id)
         if contract is None:
             return
-        for stream in contract.movers(contract_id, event):
+        for stream in contract.movers(contract_id, event, actor):
             sender = self._senders.get(stream)
             if sender is not None and sender.progress_state is not None:
                 sender.progress_state.moved = True

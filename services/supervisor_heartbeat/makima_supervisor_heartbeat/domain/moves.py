@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from makima_schemas.contract import events as e
+from makima_schemas.identity import role_of_actor
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
-EVERYONE: Final = ""  # instead of a role: the log does not say who did it
+EVERYONE: Final = ""  # instead of a role: the log does not say whose it is
 TASK_STEPS: Final = (e.TaskStarted, e.TaskCompleted, e.TaskFailed)
 # The events of a contract that are progress of somebody.
 MOVES: Final[frozenset[type]] = frozenset(
@@ -21,10 +22,11 @@ MOVES: Final[frozenset[type]] = frozenset(
 )
 
 
-def mover(event: object, held: Mapping[str, str]) -> str | None:
+def mover(event: object, held: Mapping[str, str], actor: str) -> str | None:
     """The role whose progress an event of its contract is; `EVERYONE`, or None for nobody's.
 
-    `held`: the role that holds each task that is claimed or running.
+    `held`: the role that holds each task that is claimed or running. `actor`: who did it, as the log records it; a
+    daemon speaks for all of its agents, and a person for whoever waited.
     """
     match event:
         case e.TaskCreated(is_supervisor=False):
@@ -36,7 +38,7 @@ def mover(event: object, held: Mapping[str, str]) -> str | None:
         case e.QuestionAsked(again=True):
             return None  # told again after a restoration: nobody asked
         case e.DeliverableCompleted() | e.QuestionAsked() | e.QuestionAnswered():
-            return EVERYONE
+            return role_of_actor(actor) or EVERYONE
         case _:
             return None
 

@@ -200,7 +200,8 @@ class SenderSync:
             case _:
                 pass
         if event is not None:
-            self._senders.contracts.apply(recorded.entity_id, event, recorded.recorded_at)
+            actor = recorded.meta.get("actor", "")
+            self._senders.contracts.apply(recorded.entity_id, event, actor, recorded.recorded_at)
 
     async def _start_over(self) -> None:
         """Discard the state from the former log, load again, and submit what the last heartbeats add to it.

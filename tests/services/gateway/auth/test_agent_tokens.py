@@ -11,6 +11,7 @@ from makima_gateway.auth.agent_tokens import KEPT_PER_ROLE, AgentIdentity, Agent
 from makima_gateway.read_model.rows import AgentRow, Json
 from makima_kernel.service.settings import Settings
 from makima_schemas.agent import AgentStatus
+from makima_schemas.identity import agent_actor, role_of_actor
 from nats.aio.client import Client
 
 from tests.services.gateway.api.agent_events import join, leave
@@ -72,6 +73,18 @@ async def test_a_whole_task_is_done_under_it_and_none_of_another_role(
         await refused(
             agent.post(beat, json={"connection_id": "x1", "daemon_id": "d7"}), 404, "DAEMON_NOT_FOUND"
         )
+
+
+async def test_the_log_names_the_agent_that_did_it(
+    gateways: Gateways, http: httpx.AsyncClient, pool: asyncpg.Pool
+) -> None:
+    contract = str((await created(http))["id"])
+    await http.post(f"/contracts/{contract}/start")
+    async with agent_client(http, contract, "builder", "x1") as agent:
+        asked = await agent.post(f"/contracts/{contract}/questions", json={"question": "Which one?"})
+        assert asked.status_code == 201, asked.text
+    actor = await pool.fetchval("select meta ->> 'actor' from event_log.events where type = 'QuestionAsked'")
+    assert (actor, role_of_actor(actor)) == (agent_actor(contract, "builder"), "builder")
 
 
 async def test_who_was_replaced_is_told_so_and_who_left_needs_another(
