@@ -10,7 +10,7 @@ from makima_schemas.heartbeat import ChildProcess
 from makima_schemas.identity import agent_actor
 from makima_supervisor_heartbeat.domain.agents.agent import Agent
 from makima_supervisor_heartbeat.domain.daemon import Daemon
-from makima_supervisor_heartbeat.domain.moves import EVERYONE, mover
+from makima_supervisor_heartbeat.domain.moves import EVERYONE, MOVES, follow_held, mover
 from makima_supervisor_heartbeat.domain.progress import (
     REMEMBERED_ACTIVITIES,
     ProgressState,
@@ -62,27 +62,49 @@ def test_what_is_progress(before: dict[str, object], after: dict[str, object], *
 HELD = {"x": "builder", "y": "tester"}
 
 
-@pytest.mark.parametrize(
-    ("event", "whose"),
-    [
-        (e.TaskCreated("z", "z", "plan"), "supervisor"),
-        (e.TaskCreated("t1", "t1", "plan", is_supervisor=True), None),
-        (e.TaskClaimed("z", "builder"), "builder"),
-        (e.TaskStarted("x"), "builder"),
-        (e.TaskCompleted("y", "y"), "tester"),
-        (e.TaskFailed("x", "x"), "builder"),
-        (e.TaskCompleted("nobody's", "n"), None),
-        (e.TaskReleased("x"), None),
-        (e.DeliverableCompleted("plan", "d"), EVERYONE),
-        (e.QuestionAsked("q", "?", "text"), EVERYONE),
-        (e.QuestionAsked("q", "?", "text", again=True), None),
-        (e.QuestionAnswered("q", "!"), EVERYONE),
-        (e.MessageSent("m", "user", "hi"), None),
-        (e.ContractPaused(None, ContractStatus.ACTIVE), None),
-    ],
-)
+WHOSE: list[tuple[object, str | None]] = [
+    (e.TaskCreated("z", "z", "plan"), "supervisor"),
+    (e.TaskCreated("t1", "t1", "plan", is_supervisor=True), None),
+    (e.TaskClaimed("z", "builder"), "builder"),
+    (e.TaskStarted("x"), "builder"),
+    (e.TaskCompleted("y", "y"), "tester"),
+    (e.TaskFailed("x", "x"), "builder"),
+    (e.TaskCompleted("nobody's", "n"), None),
+    (e.TaskReleased("x"), None),
+    (e.DeliverableCompleted("plan", "d"), EVERYONE),
+    (e.QuestionAsked("q", "?", "text"), EVERYONE),
+    (e.QuestionAsked("q", "?", "text", again=True), None),
+    (e.QuestionAnswered("q", "!"), EVERYONE),
+    (e.MessageSent("m", "user", "hi"), None),
+    (e.ContractPaused(None, ContractStatus.ACTIVE), None),
+]
+
+
+@pytest.mark.parametrize(("event", "whose"), WHOSE)
 def test_whose_progress_an_event_is(event: object, whose: str | None) -> None:
     assert mover(event, HELD, "owner:local") == mover(event, HELD, "daemon:d1") == whose
+
+
+def test_the_events_that_are_read_for_progress_are_those_that_may_be_somebodys() -> None:
+    assert {type(event) for event, whose in WHOSE if whose is not None} == MOVES
+
+
+@pytest.mark.parametrize(
+    ("event", "held"),
+    [
+        (e.TaskClaimed("z", "builder"), HELD | {"z": "builder"}),
+        (e.TaskClaimed("x", "tester"), HELD | {"x": "tester"}),
+        (e.TaskStarted("x"), HELD),
+        (e.TaskCompleted("x", "x"), {"y": "tester"}),
+        (e.TaskFailed("x", "x"), {"y": "tester"}),
+        (e.TaskReleased("x"), {"y": "tester"}),
+        (e.TaskReleased("nobody's"), HELD),
+    ],
+)
+def test_who_holds_a_task_follows_its_events(event: object, held: dict[str, str]) -> None:
+    known = dict(HELD)
+    follow_held(known, event)
+    assert known == held
 
 
 @pytest.mark.parametrize("role", ["builder", "supervisor"])
