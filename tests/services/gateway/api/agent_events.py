@@ -41,6 +41,14 @@ async def silent(gateways: Gateways, contract: str, role: str) -> int:
     return await become(gateways, contract, role, DEAD, "heartbeat_expired")
 
 
+async def joined(http: httpx.AsyncClient, contract: str, connection: str = "a1", **told: object) -> str:
+    """The path of agent `builder`, who has joined over HTTP."""
+    path = f"/contracts/{contract}/agents/builder"
+    answer = await http.post(f"{path}/join", json={"connection_id": connection, **told})
+    assert (answer.status_code, body(answer)["status"]) == (200, "ok"), answer.text
+    return path
+
+
 async def beat(
     http: httpx.AsyncClient,
     contract: str,
