@@ -2,16 +2,22 @@
 
 import httpx
 import orjson
+import pytest
+from makima_kernel.service.runtime import Service
+from makima_kernel.service.settings import Settings
+from makima_kernel.testing import eventually
 from makima_schemas.agent import AgentJoined, AgentStatus
 from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES
 from makima_schemas.heartbeat_reader import read_agent, read_supervisor
 from makima_schemas.supervisor import SupervisorRegistered
+from makima_supervisor_heartbeat import app as supervisor_heartbeat
 from nats.aio.client import Client
 
-from tests.services.gateway.api.agent_events import beat, join, silent, stored
-from tests.services.gateway.harness import Gateways, body, created, refused
+from tests.services.gateway.api.agent_events import beat, join, joined, silent, stored
+from tests.services.gateway.harness import Gateways, body, created, listed, refused
 from tests.services.gateway.sender_samples import WORKING
 
+CHILD = {"pid": 7, "command": "pytest", "cpu_seconds": 1.5}
 TOLD = {"seq": 7, "activity": "runs tests", "progress": 40, "quiet_until": "2026-01-31T12:00:00Z"}
 
 
@@ -47,6 +53,47 @@ async def test_a_heartbeat_by_http_carries_what_one_over_nats_carries(
     assert (told.connection_id, told.activity, told.progress, unfit) == ("a1", "runs tests", 40, None)
     unfit_one = {"activity": "x" * 3000, "progress": 101, "seq": -1, "quiet_until": "soon"}
     assert await beat(http, contract, "a1", told=unfit_one) == "ok"
+
+
+@pytest.mark.parametrize("member", [*TOLD, "child"])
+async def test_a_join_with_anything_that_a_heartbeat_tells_is_a_heartbeat_too(
+    settings: Settings, http: httpx.AsyncClient, nats: Client, member: str
+) -> None:
+    async with Service.running(supervisor_heartbeat.NAME, settings, supervisor_heartbeat.build):
+        contract = str((await created(http))["id"])
+        await joined(http, contract, "a0", daemon_id="d1")
+        assert await stored(nats) is None, "a join that tells nothing of the work is none"
+        told = {member: {**TOLD, "child": CHILD}[member]}
+        await joined(http, contract, "a1", daemon_id="d1", **told)
+        found = await stored(nats)
+        assert found is not None
+        subject, data = found
+        assert subject.endswith(f".agent.d1.{contract}.builder")
+        assert {"connection_id": "a1", **told}.items() <= orjson.loads(data).items()
+
+
+async def test_what_an_agent_joined_with_is_recorded_and_shown(
+    settings: Settings, http: httpx.AsyncClient
+) -> None:
+    async with Service.running(supervisor_heartbeat.NAME, settings, supervisor_heartbeat.build):
+        contract = str((await created(http))["id"])
+        path = await joined(http, contract, **TOLD, child=CHILD)
+
+        async def recorded() -> list[dict[str, object]]:
+            return listed(body(await http.get(f"{path}/heartbeats"))["heartbeats"])
+
+        (first,) = await eventually(recorded)
+        assert {"activity": "runs tests", "progress": 40, "connection_id": "a1"}.items() <= first.items()
+
+        async def shown() -> dict[str, object]:
+            agent = body(await http.get(path))
+            return agent if agent["activity"] is not None else {}
+
+        agent = await eventually(shown)
+        assert (agent["activity"], agent["progress"], agent["child"]) == ("runs tests", 40, CHILD)
+        assert agent["last_heartbeat_at"] == first["timestamp"]
+        await refused(http.post(f"{path}/join", json={"connection_id": "a1", "seq": 1, "daemon_id": 7}), 422, "INVALID_REQUEST")  # fmt: skip
+        assert len(await recorded()) == 1, "what is refused is no heartbeat"
 
 
 async def test_who_beats_is_never_guessed(gateways: Gateways, http: httpx.AsyncClient, nats: Client) -> None:
