@@ -16,7 +16,7 @@ from makima_schemas.errors import HTTP_STATUS, ErrorCode
 
 from tests.faults.comparison import Comparison, differing
 from tests.faults.trial import on_servers
-from tests.generated.access import ASKERS, refusal
+from tests.generated.access import ASKERS, refusal, tasks_asked
 from tests.generated.nats_access import SUBJECTS, USERS, may
 from tests.guarded_broker import guarded_broker
 from tests.services.gateway.auth.actors import ACCESS_REFUSALS, DAEMON, ROUTES, Actors, before_the_door
@@ -61,12 +61,12 @@ async def by_everybody(actors: Actors) -> Comparison:
     other: list[str] = []
     asked = 0
     for route in [route for route in ROUTES if not route.startswith("WS ")]:
-        for asker in ASKERS:
-            expected, answer = refusal(POLICY[route], asker), await actors.ask(asker, route)
+        for asker, task in [(asker, task) for asker in ASKERS for task in tasks_asked(route, asker)]:
+            expected, answer = refusal(route, asker, task), await actors.ask(asker, route, task=task)
             code = None if answer.is_success else ErrorCode(str(body(answer)["code"]))
             asked += 1
             if (code if code in ACCESS_REFUSALS else None) != expected:
-                other.append(f"{asker.title}: {route}: {code} instead of {expected}")
+                other.append(f"{asker.title}: {route} of {task}: {code} instead of {expected}")
     kinds = {"other than the table of access": other}
     note = f"{len(ROUTES)} routes, {len(ASKERS)} askers"
     return differing("R10", "routes asked by everybody", (asked, "requests"), kinds, note)

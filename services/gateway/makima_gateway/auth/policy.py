@@ -80,7 +80,6 @@ _SUPERVISOR_BEATS: Final = Rule(WORKERS | AGENTS, Scope.CONTRACT, speaker=Speake
 _SUPERVISOR_SPEAKS: Final = Rule(
     WORKERS | AGENTS, Scope.CONTRACT, speaker=Speaker.SUPERVISOR, replaced=ErrorCode.SUPERSEDED
 )
-_SUPERVISOR_READS: Final = Rule(EVERYBODY | AGENTS, Scope.CONTRACT, speaker=Speaker.SUPERVISOR)
 _RUNS_THE_SYSTEM: Final = Rule(ADMINS, Scope.ALL)
 
 POLICY: Final[Mapping[str, Rule]] = {
@@ -102,15 +101,18 @@ POLICY: Final[Mapping[str, Rule]] = {
             "/timeline",
             "/health",
             "/export",
+            "/supervisor/status",
+            "/supervisor/heartbeats",
             "/agents/{role}/heartbeats",
             "/agents/{role}/verdicts",
             "/agents/{role}/life",
         )
     },
     f"GET {_CONTRACT}/agents/{{role}}": Rule(EVERYBODY | AGENTS, Scope.CONTRACT, speaker=Speaker.OF_ROLE),
-    f"GET {_CONTRACT}/supervisor/status": _SUPERVISOR_READS,
-    f"GET {_CONTRACT}/supervisor/heartbeats": _SUPERVISOR_READS,
-    f"GET {_CONTRACT}/supervisor/state": _SUPERVISOR_READS,
+    # What a restored supervisor goes on from, where the answer to `restore` left out the older part of it.
+    f"GET {_CONTRACT}/supervisor/state": Rule(
+        EVERYBODY | AGENTS, Scope.CONTRACT, speaker=Speaker.SUPERVISOR
+    ),
     **{
         f"POST {part}": _WORKS
         for part in (
@@ -180,7 +182,7 @@ POLICY: Final[Mapping[str, Rule]] = {
     "GET /me": Rule(frozenset(Role), Scope.OWN),
     "GET /session": Rule(frozenset(Role), Scope.OWN, needs_token=False),
     "POST /session": Rule(frozenset(Role), Scope.OWN, needs_token=False),
-    "DELETE /session": Rule(frozenset(Role), Scope.OWN),
+    "DELETE /session": Rule(EVERYBODY, Scope.OWN),
     "POST /session/codes": Rule(PEOPLE, Scope.OWN),
     "GET /tokens": _RUNS_THE_SYSTEM,
     "POST /tokens": _RUNS_THE_SYSTEM,

@@ -13,11 +13,13 @@ from fastapi.routing import APIRoute, APIWebSocketRoute
 from makima_gateway.api import routes
 from makima_gateway.auth.policy import OPEN, Role
 from makima_gateway.monitor.sse import MEDIA_TYPE as STREAM
+from makima_schemas.contract.events import TaskCreated
 from makima_schemas.daemon import DaemonConnected
 from makima_schemas.errors import ErrorCode
+from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
-from tests.generated.access import ASKERS, Asker
-from tests.services.gateway.api.agent_events import join
+from tests.generated.access import ASKERS, TASK, Asker, TaskFor, tasks_asked
+from tests.services.gateway.api.agent_events import join, leave
 from tests.services.gateway.harness import Gateways, authenticated_client, created
 from tests.services.gateway.tokens import agent_client, client_as, run_by
 
@@ -29,6 +31,12 @@ ACCESS_REFUSALS: Final = {
     ErrorCode.SUPERSEDED,
 }
 OWNER, DAEMON = "alice", "d1"
+LEFT = "writer"  # the role of the agent that has left; in the path of its calls, too
+# What a call about a task says besides its connection.
+STEPS: Final[Mapping[str, dict[str, object]]] = {
+    "complete": {"success": True},
+    "handoff": {"to_role": "tester"},
+}
 TOKENS: Final[Mapping[Asker, Mapping[str, object]]] = {
     asker: {
         Role.ADMIN: {},
@@ -66,12 +74,20 @@ class Actors:
     clients: Mapping[Asker, httpx.AsyncClient]
     socket: str
 
-    def path(self, route: str, contract: str | None = None, daemon: str = DAEMON) -> str:
+    def path(
+        self,
+        route: str,
+        contract: str | None = None,
+        daemon: str = DAEMON,
+        *,
+        role: str = "builder",
+        task: str = "t1",
+    ) -> str:
         names = {
-            "task_id": "t1",
+            "task_id": task,
             "deliverable_id": "plan-document",
             "question_id": "q1",
-            "role": "builder",
+            "role": role,
             "token_id": "nobodys",
             "letter_id": "999999",
             "window_id": "daemon:nobody",
@@ -81,18 +97,64 @@ class Actors:
         )
 
     async def ask(
-        self, asker: Asker, route: str, contract: str | None = None, daemon: str = DAEMON
+        self,
+        asker: Asker,
+        route: str,
+        contract: str | None = None,
+        daemon: str = DAEMON,
+        *,
+        task: TaskFor = TaskFor.ROLE,
     ) -> httpx.Response:
+        """`task`: whose task the call is about. Each asker has one of each kind for each route."""
         method = route.partition(" ")[0]
         said: dict[str, object] | None = None if method == "GET" else {}
         if route.endswith("/leave"):
             said = {"connection_id": 0}  # it is not to leave: others would ask nothing more with its token
-        async with self.clients[asker].stream(
-            method, self.path(route, contract, daemon), json=said
-        ) as answer:
+        if TASK in route:
+            step = _step(route)
+            said = {"role": _role(asker)} if step == "claim" else STEPS.get(step, {})
+        path = self.path(
+            route, contract, daemon, role=LEFT if asker.left else "builder", task=_task(route, asker, task)
+        )
+        async with self.clients[asker].stream(method, path, json=said) as answer:
             if not answer.headers.get("Content-Type", "").startswith(STREAM):  # which would go on for ever
                 await answer.aread()
             return answer
+
+
+def _role(asker: Asker) -> str:
+    return LEFT if asker.left else asker.speaks_as
+
+
+def _connection(asker: Asker) -> str:
+    if asker.speaks_as == SUPERVISOR_ROLE:
+        return "k1"
+    if asker.left:
+        return "a1"
+    return "old" if asker.replaced else "new"
+
+
+def _step(route: str) -> str:
+    return route.rpartition("/")[2]
+
+
+def _task(route: str, asker: Asker, task: TaskFor) -> str:
+    return f"{_step(route)}-{task}-{ASKERS.index(asker)}" if TASK in route else "t1"
+
+
+def _tasks() -> Iterator[TaskCreated]:
+    """A task for each call about one: what one asker does to it is not to change what the next one hears."""
+    for route in [route for route in ROUTES if TASK in route]:
+        for asker in ASKERS:
+            for task in tasks_asked(route, asker):
+                role = LEFT if asker.left and task is TaskFor.ROLE else task
+                yield TaskCreated(
+                    _task(route, asker, task),
+                    "a task",
+                    "plan",
+                    None if task is TaskFor.ANYBODY else role,
+                    is_supervisor=task is TaskFor.SUPERVISOR,
+                )
 
 
 @asynccontextmanager
@@ -119,12 +181,15 @@ async def before_the_door(gateways: Gateways, http: httpx.AsyncClient) -> AsyncG
                     agent_client(
                         http,
                         contract if asker.own else others,
-                        asker.speaks_as,
-                        "k1" if asker.speaks_as == "supervisor" else "old" if asker.replaced else "new",
+                        _role(asker),
+                        _connection(asker),
                     )
                 )
         await join(gateways, contract, "builder", "old")
-        position = await join(gateways, contract, "builder", "new")
+        await join(gateways, contract, "builder", "new")
+        await join(gateways, contract, LEFT, "a1")
+        await leave(gateways, contract, LEFT)
+        position = await gateways.append(f"contract-{contract}", *_tasks())
         seen = await owner.get(f"/contracts/{contract}", headers={"Makima-Min-Position": str(position)})
         assert "Makima-Read-Behind" not in seen.headers
         yield Actors(contract, others, clients, gateways.sockets[0].partition("?")[0])

@@ -11,7 +11,7 @@ from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from tests.generated.access import ASKERS, Asker, refusal
+from tests.generated.access import ASKERS, Asker, refusal, tasks_asked
 from tests.services.gateway.auth.actors import ACCESS_REFUSALS, DAEMON, OWNER, ROUTES, Actors, before_the_door
 from tests.services.gateway.harness import Gateways, authenticated_client, body, created, items, refused
 from tests.services.gateway.tokens import client_as, issue_token, run_by
@@ -31,20 +31,21 @@ def test_every_route_has_a_row_and_every_row_a_route() -> None:
 
 async def test_every_route_answers_everybody_as_its_row_says(actors: Actors) -> None:
     for route in [route for route in ROUTES if not route.startswith("WS ")]:
-        for asker in ASKERS:
-            expected = refusal(POLICY[route], asker)
-            answer = await actors.ask(asker, route)
+        for asker, task in [(asker, task) for asker in ASKERS for task in tasks_asked(route, asker)]:
+            expected = refusal(route, asker, task)
+            answer = await actors.ask(asker, route, task=task)
             code = None if answer.is_success else ErrorCode(str(body(answer)["code"]))
             assert (code if code in ACCESS_REFUSALS else None) == expected, (
-                f"{asker.title}: {route} → {answer.text}"
+                f"{asker.title}: {route} of {task} → {answer.text}"
             )
             assert expected is None or answer.status_code == HTTP_STATUS[expected]
+            assert code is not ErrorCode.TASK_NOT_FOUND, "nobody is refused a task that is not there"
 
 
 async def test_every_socket_answers_everybody_as_its_row_says(actors: Actors) -> None:
     for route in [route for route in ROUTES if route.startswith("WS ")]:
         for asker in ASKERS:
-            expected = refusal(POLICY[route], asker)
+            expected = refusal(route, asker)
             assert await handshake(actors, asker) == (None if expected is None else HTTP_STATUS[expected]), (
                 f"{asker.title}: {route}"
             )

@@ -52,6 +52,7 @@ async def test_a_whole_task_is_done_under_it_and_none_of_another_role(
         joined = await agent.post(f"/contracts/{contract}/agents/builder/join", json={"connection_id": "x1"})
         assert joined.status_code == 200, joined.text
         claim = {"role": "builder"}
+        await refused(agent.post(f"{anyones}/claim", json={"role": "reviewer"}), 403, "FORBIDDEN")
         for path in (own, anyones):
             claimed = await agent.post(f"{path}/claim", json=claim)
             assert claimed.status_code == 200, claimed.text
@@ -85,6 +86,18 @@ async def test_the_log_names_the_agent_that_did_it(
         assert asked.status_code == 201, asked.text
     actor = await pool.fetchval("select meta ->> 'actor' from event_log.events where type = 'QuestionAsked'")
     assert (actor, role_of_actor(actor)) == (agent_actor(contract, "builder"), "builder")
+
+
+async def test_a_task_that_the_read_model_does_not_know_yet_is_another_roles_all_the_same(
+    gateways: Gateways, http: httpx.AsyncClient, pool: asyncpg.Pool
+) -> None:
+    contract = str((await created(http))["id"])
+    own, others = [await task(http, contract, role) for role in ("builder", "reviewer")]
+    await pool.execute("delete from gateway.tasks where contract_id = $1", contract)
+    async with agent_client(http, contract, "builder", "x1") as agent:
+        for step in ("start", "release"):
+            await refused(agent.post(f"{others}/{step}"), 403, "FORBIDDEN")
+        await refused(agent.post(f"{own}/start"), 400, "INVALID_TRANSITION")  # not claimed yet, but its own
 
 
 async def test_who_was_replaced_is_told_so_and_who_left_needs_another(
@@ -126,7 +139,10 @@ async def test_the_supervisors_process_beats_under_it_and_only_as_its_connection
         restores = f"/contracts/{contract}/supervisor/restore"
         await refused(supervisor.post(restores, json=restore), 403, "FORBIDDEN")
         status = f"/contracts/{contract}/supervisor/status"
-        assert body(await supervisor.get(status))["state"] == "working"
+        await refused(supervisor.get(status), 403, "FORBIDDEN")
+        assert body(await http.get(status))["state"] == "working"
+        saved = await supervisor.get(f"/contracts/{contract}/supervisor/state")
+        assert saved.status_code == 200, "what it goes on from"
 
 
 async def test_its_daemon_makes_it_and_no_other_and_no_agent(
