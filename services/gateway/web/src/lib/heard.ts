@@ -6,6 +6,14 @@ import type { Message } from "./shapes";
 export interface Beat {
   readonly at: string;
   readonly activity: string | null;
+  readonly progress: number | null;
+}
+
+/** A sender as it was read. */
+interface Read {
+  readonly last_heartbeat_at?: string | null;
+  readonly activity?: string | null;
+  readonly progress?: number | null;
 }
 
 const MOST = 4000; // agents; the oldest are forgotten
@@ -22,7 +30,7 @@ export class Heard {
     const known = this.held.get(key);
     if (known !== undefined && Date.parse(known.at) >= Date.parse(message.timestamp)) return;
     this.held.delete(key);
-    this.held.set(key, { at: message.timestamp, activity: message.activity });
+    this.held.set(key, { at: message.timestamp, activity: message.activity, progress: message.progress });
     this.fresh = true;
     if (this.held.size > MOST) this.held.delete(this.held.keys().next().value!);
   }
@@ -36,6 +44,12 @@ export class Heard {
     const beat = this.get(contract, role);
     if (beat === undefined) return read ?? null;
     return read && Date.parse(read) > Date.parse(beat.at) ? read : beat.at;
+  }
+
+  /** What it said last: as it was read, or to the socket since. */
+  newest(contract: string, role: string, read: Read): Omit<Beat, "at"> & { readonly at: string | null } {
+    const [at, beat] = [this.at(contract, role, read.last_heartbeat_at), this.get(contract, role)];
+    return beat !== undefined && beat.at === at ? beat : { at, activity: read.activity ?? null, progress: read.progress ?? null };
   }
 
   clear(): void {
