@@ -93,15 +93,18 @@ export class History {
   }
 }
 
-/** What was at a version stays so: it is asked for once. What was shown stays until the next is there. */
+/** What was at a version stays so: it is asked for once. While another version is read, the one that was shown stays;
+ * `body` is null as long as none of the past is known, and where it could not be read. */
 export class Past {
   body = $state.raw<Whole | null>(null);
   error = $state.raw<Problem | null>(null);
   private readonly seen = new Map<number, Whole>();
+  private attempt = $state(0);
 
   constructor(path: string, version: () => number | null) {
     $effect(() => {
       const at = version();
+      void this.attempt;
       this.error = null;
       if (at === null) {
         this.body = null;
@@ -121,6 +124,10 @@ export class Past {
     });
   }
 
+  again(): void {
+    this.attempt += 1;
+  }
+
   private async read(path: string, at: number, over: () => boolean): Promise<void> {
     try {
       const body = await api.get<Whole>(path);
@@ -128,7 +135,7 @@ export class Past {
       if (!over()) this.body = body;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      if (!over()) this.error = error;
+      if (!over()) [this.body, this.error] = [null, error];
     }
   }
 }
