@@ -6,13 +6,15 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import orjson
 import pytest
+from makima_kernel.service.runtime import Service
 from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas.agent import AgentJoined
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 from makima_schemas.times import rfc3339
+from makima_supervisor_heartbeat import app as recorder
 from playwright.async_api import Browser, Route, expect
 
-from tests.browser.fleet import started
+from tests.browser.fleet import ask, started
 from tests.browser.pages import signed_in
 from tests.services.gateway.harness import Gateways, act, body, listed
 
@@ -23,6 +25,15 @@ pytestmark = [
 ]
 LONG_AGO = timedelta(minutes=20)
 UNAVAILABLE = {"status": 503, "code": "UNAVAILABLE", "detail": "the contract service did not answer"}
+PARTS = {  # of the page: what its request ends with, and what the page says when it fails
+    "/phase-readiness": "The gate could not be read",
+    "/health": "What its health says could not be read",
+    "/tasks?limit=500": "The tasks could not be read",
+    "/questions?limit=500": "The questions could not be read",
+    "/messages?limit=500": "The messages could not be read",
+    "/agents": "The agents could not be read",
+}
+TABS = ("tasks", "questions", "messages", "agents")
 
 
 async def beat(gateways: Gateways, contract: str, sender: str, at: datetime, **members: object) -> None:
@@ -101,3 +112,58 @@ async def test_under_a_moment_of_the_past_nothing_of_now_stands(
         await expect(seen.page.locator(".head .st").first).to_have_text("created")
         await expect(seen.page.get_by_text(f"version 1 of {last}")).to_be_visible()
         await expect(trouble).to_have_count(0)
+
+
+async def test_what_cannot_be_read_says_so_and_is_read_when_asked_again(
+    browser: Browser, admin: httpx.AsyncClient
+) -> None:
+    contract = await started(admin, "Half of it is away")
+    await ask(admin, contract, "Which way?")
+    refuses = True
+
+    async def refused(route: Route) -> None:
+        await (route.fulfill(status=503, json=UNAVAILABLE) if refuses else route.continue_())
+
+    async with signed_in(browser, admin) as seen:
+        for ending in PARTS:
+            await seen.page.route(f"**/api/v1/contracts/{contract}{ending}", refused)
+        await seen.page.goto(f"/contracts/{contract}")
+        troubles = seen.page.get_by_role("alert")
+        for words in ("The gate could", "What its health says could", "Its questions could"):
+            await expect(troubles.filter(has_text=words)).to_be_visible()
+        for tab in TABS:
+            await seen.page.get_by_role("tab", name=tab).click()
+            await expect(seen.page.get_by_role("tabpanel").get_by_role("alert")).to_contain_text(
+                PARTS.get(f"/{tab}?limit=500", PARTS["/agents"])
+            )
+            await expect(seen.page.get_by_role("tabpanel").get_by_text("Reading")).to_have_count(0)
+        refuses = False
+        for tab in TABS:
+            await seen.page.get_by_role("tab", name=tab).click()
+            await seen.page.get_by_role("tabpanel").get_by_role("button", name="Ask now").click()
+            await expect(seen.page.get_by_role("tabpanel").get_by_role("alert")).to_have_count(0)
+        await troubles.first.get_by_role("button", name="Ask now").click()
+        await expect(troubles).to_have_count(0)
+        await expect(seen.page.locator(".gate").get_by_text("Plan document")).to_be_visible()
+        await expect(seen.page.locator(".need").get_by_text("Which way?")).to_be_visible()
+
+
+async def test_agents_of_a_contract_show_their_last_beats(
+    browser: Browser, gateways: Gateways, admin: httpx.AsyncClient
+) -> None:
+    contract = await started(admin, "Has strips")
+    joined = AgentJoined(contract, "builder", "k1", "daemon-ada")
+    await gateways.append(f"agent-{contract}:builder", joined)
+    settings = gateways.replicas[0].settings
+    async with Service.running(recorder.NAME, settings, recorder.build):
+
+        async def strips() -> bool:
+            agents = body(await admin.get(f"/contracts/{contract}/agents", params={"beats": 60}))["agents"]
+            return [each["role"] for each in listed(agents) if each["beats"]] == ["builder"]
+
+        await eventually(strips)
+        async with signed_in(browser, admin, f"/contracts/{contract}?tab=agents") as seen:
+            table = seen.page.get_by_role("table", name="Agents")
+            await expect(table.get_by_role("columnheader", name="Last 60 beats")).to_be_visible()
+            await expect(table.get_by_role("img")).to_have_count(1)
+            assert seen.complaints == []

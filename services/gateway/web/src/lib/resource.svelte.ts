@@ -7,6 +7,13 @@ import type { MonitorEvent } from "./shapes";
 
 const AT_MOST_EVERY_MS = 1000; // however many events come
 
+/** What a part of a page needs to show it: null was not read yet. */
+export interface Known<Body> {
+  readonly body: Body | null;
+  readonly error: Problem | null;
+  readonly again: () => void;
+}
+
 export class Resource<Body> {
   body = $state.raw<Body | null>(null);
   error = $state.raw<Problem | null>(null);
