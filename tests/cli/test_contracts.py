@@ -31,6 +31,20 @@ async def test_json_is_one_value_on_stdout_and_filters_are_the_apis(makima: Maki
     assert everything.err == ""
 
 
+async def test_words_order_and_the_opposite_of_a_flag_are_the_apis(makima: Makima) -> None:
+    for name, more in (("fix the login", ()), ("add a test", ()), ("fix the build", ("--start",))):
+        await create(makima, name, *more)
+
+    async def names(*options: str) -> list[object]:
+        ran = await makima("contracts", "list", *options, "--format", "json")
+        return [each["name"] for each in cast("list[dict[str, object]]", ran.json)]
+
+    assert await names("--search", "FIX the", "--sort", "name") == ["fix the build", "fix the login"]
+    assert await names("--sort", "needs", "-n", "1") == ["fix the build"]
+    assert await names("--waiting") == await names("--stale") == []
+    assert len(await names("--not-waiting", "--not-stale")) == 3
+
+
 async def test_a_limit_holds_over_pages(makima: Makima) -> None:
     for number in range(3):
         await create(makima, f"contract {number}")

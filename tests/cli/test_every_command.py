@@ -39,6 +39,7 @@ CALLS: Final[dict[str, tuple[str, int]]] = {
     "contracts confirm": ("ID", 5),
     "contracts answer": ("ID nothing yes", 3),
     "contracts restart-supervisor": ("ID", 3),
+    "agents list": ("--status ready", 0),
     "why": ("ID/builder", 0),
     "needs-you": ("", 0),
     "open": ("", 0),
@@ -61,6 +62,7 @@ CALLS: Final[dict[str, tuple[str, int]]] = {
 }
 # Those of which the help has examples.
 NEW: Final = (
+    "agents list",
     "contracts health",
     "contracts explain",
     "contracts export",

@@ -12,6 +12,10 @@ EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
         "makima contracts list --status active,blocked --watch",
         "makima contracts list --stale --threshold 30m --format json",
     ),
+    "agents list": (
+        "makima agents list --status dead,dead_failed_revive --sort needs",
+        "makima agents list --stuck --daemon laptop-1 --format json",
+    ),
     "contracts show": (f"makima contracts show {ID}", f"makima contracts show {ID} --verbose --format json"),
     "contracts create": (
         'makima contracts create "Fix the login" --start',

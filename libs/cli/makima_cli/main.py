@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("makima_cli.up:up", "Start the whole system on this machine, until Ctrl-C."),
     "open": ("makima_cli.open_page:open_page", "Open the web page, signed in."),
     "contracts": ("makima_cli.contracts:contracts", "List, create, change and monitor contracts."),
+    "agents": ("makima_cli.agents:agents", "List the agents of all contracts."),
     "needs-you": ("makima_cli.needs_you.command:needs_you", "List what waits for a person, and answer it."),
     "why": ("makima_cli.why:why", "Say why an agent or a daemon was declared dead."),
     "daemon": ("makima_cli.daemon:daemon", "Run agents on this machine, and read what they print."),

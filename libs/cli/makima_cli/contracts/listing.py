@@ -1,6 +1,7 @@
 """`makima contracts list`: contracts with the filters of the API, as a table, compact lines or JSON."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import click
 from makima_sdk.http import Http, Query
@@ -14,16 +15,30 @@ from makima_cli.session import Session, echo_json, with_session
 from makima_cli.watching import WATCH, print_once_or_watch
 
 MAX_CONTRACTS = 1_000_000
+SORTS: Final = ("needs", "progress_at", "created_at", "name")
 
 
 @click.command("list")
 @click.option("--status", metavar="S[,S…]", help="Only contracts in these statuses.")
 @click.option("--phase", help="Only contracts in this phase.")
-@click.option("--stale", is_flag=True, help="Only stale contracts: those without activity for a while.")
+@click.option(
+    "--stale/--not-stale",
+    default=None,
+    help="Only stale contracts, those without activity for a while; or only others.",
+)
 @click.option(
     "--threshold", metavar="DURATION", help="Time without activity after which a contract is stale, e.g. 30m."
 )
-@click.option("--waiting", is_flag=True, help="Only contracts that wait for a person.")
+@click.option(
+    "--waiting/--not-waiting", default=None, help="Only contracts that wait for a person, or only others."
+)
+@click.option("--search", metavar="TEXT", help="Only contracts with this text in their name or description.")
+@click.option(
+    "--sort",
+    type=click.Choice(SORTS),
+    help="What waits for a person first (needs), what moved longest ago (progress_at), the newest (created_at, "
+    "as without it), or by name.",
+)
 @click.option(
     "-n",
     "--limit",
@@ -39,19 +54,25 @@ def list_contracts(
     *,
     status: str | None,
     phase: str | None,
-    stale: bool,
+    stale: bool | None,
     threshold: str | None,
-    waiting: bool,
+    waiting: bool | None,
+    search: str | None,
+    sort: str | None,
     limit: int,
     watch: bool,
 ) -> None:
-    """List contracts, newest first; with several filters, those that match all of them. Nothing is changed."""
+    """List contracts, newest first unless `--sort` says otherwise; with several filters, those that match all of
+    them. Nothing is changed.
+    """
     chosen = {
         "status": status,
         "phase": phase,
-        "stale": stale or None,
+        "stale": stale,
         "threshold": threshold,
-        "waiting": waiting or None,
+        "waiting": waiting,
+        "q": search,
+        "sort": sort,
     }
     query: Query = {name: value for name, value in chosen.items() if value is not None}
     print_once_or_watch(

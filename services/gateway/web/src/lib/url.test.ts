@@ -1,5 +1,8 @@
 import { expect, test } from "vitest";
-import { agentHref, asCommand, CONTRACT_FILTERS, contractHref, filterOf, filterText, parseFilter, place, quoted, sameFilter, withQuery } from "./url";
+import { AGENT_SORTS } from "./agents";
+import { SORTS } from "./lists";
+import commands from "./url.commands.json";
+import { AGENT_FILTERS, agentHref, asCommand, CONTRACT_FILTERS, contractHref, filterOf, filterText, parseFilter, place, quoted, sameFilter, withQuery } from "./url";
 
 test("the filter language is the query of the API, and the rest are words", () => {
   const filter = parseFilter("status:active,blocked  fix phase:plan login", CONTRACT_FILTERS);
@@ -24,8 +27,13 @@ test("the order in a list does not matter", () => {
   expect(sameFilter({ status: "a" }, { status: "a", stale: "true" })).toBe(false);
 });
 
-test("the same list as a command, quoted for a shell", () => {
-  expect(asCommand("contracts", { status: "active,blocked", stale: "true", q: "x" })).toBe("makima contracts list --status active,blocked --stale");
+test.each(commands)("%s is `%s` in a terminal", (address, command) => {
+  const { pathname, searchParams } = new URL(address!, "http://here");
+  const [noun, keys, sorts] = pathname === "/agents" ? (["agents", AGENT_FILTERS, AGENT_SORTS] as const) : (["contracts", CONTRACT_FILTERS, SORTS] as const);
+  expect(asCommand(noun, filterOf(searchParams, keys), sorts.find(([name]) => name === searchParams.get("sort"))?.[0] ?? "needs")).toBe(command);
+});
+
+test("a word is quoted for a shell", () => {
   expect(quoted("it's; rm -rf")).toBe("'it'\\''s; rm -rf'");
 });
 

@@ -48,10 +48,21 @@ export function sameFilter(one: Filter, other: Filter): boolean {
   return plain(one) === plain(other);
 }
 
-/** The same list in a terminal. */
-export function asCommand(noun: "contracts" | "agents", filter: Filter): string {
-  const flags = Object.entries(filter).filter(([key, value]) => value && key !== "q").map(([key, value]) => (value === "true" ? ` --${key}` : ` --${key} ${quoted(value!)}`));
-  return `makima ${noun} list${flags.join("")}`;
+/** The page's member → the command's option; a flag has a word for true and one for false. */
+const OPTIONS: Readonly<Record<string, string | readonly [yes: string, no: string]>> = {
+  status: "--status", phase: "--phase", daemon: "--daemon", q: "--search",
+  stale: ["--stale", "--not-stale"], waiting: ["--waiting", "--not-waiting"], stuck: ["--stuck", "--not-stuck"],
+};
+
+/** The same list in a terminal, in the same order. */
+export function asCommand(noun: "contracts" | "agents", filter: Filter, sort: string): string {
+  const words = Object.entries(filter).flatMap(([key, value]) => {
+    const option = OPTIONS[key];
+    if (!value || option === undefined) return [];
+    if (typeof option === "string") return [option, quoted(value)];
+    return value === "true" ? [option[0]] : value === "false" ? [option[1]] : [];
+  });
+  return ["makima", noun, "list", ...words, "--sort", sort].join(" ");
 }
 
 /** A word of a shell's command line. */
