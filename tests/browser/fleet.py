@@ -129,3 +129,18 @@ async def _agent(gateways: Gateways, contract: str, role: str, state: AgentStatu
         evidence = EVIDENCE if state is S.DEAD else None
         changed = AgentStatusChanged(contract, role, S.READY, state, trigger, "k1", None, evidence)
         await gateways.append(stream, changed)
+
+
+def addresses(fleet: Fleet) -> dict[str, str]:
+    """Each page, with words that it shows once it has read everything."""
+    active = fleet.contracts["active"]
+    return {
+        "/": "Which colours does the brand book allow?",
+        "/contracts": "A contract that is archived",
+        f"/contracts/{active}": "look around",
+        f"/contracts/{active}?v=2": "Nothing can be changed here",
+        f"/contracts/{fleet.contracts['waiting for input']}": "Waits for you",
+        "/agents": "of A contract that is active",
+        "/system": "Thresholds in force",
+        f"/agents/{active}/{fleet.agents[S.DEAD]}": "Why it was declared dead",
+    }

@@ -7,7 +7,7 @@ import pytest
 from makima_schemas.agent import AgentJoined, AgentProgressed, AgentStatus, AgentStuck
 from playwright.async_api import Browser, Route, expect
 
-from tests.browser.fleet import BADGES, STATUSES, Fleet, started
+from tests.browser.fleet import BADGES, STATUSES, Fleet, addresses, started
 from tests.browser.pages import Watched, signed_in
 from tests.services.gateway.harness import Gateways, act, body
 
@@ -27,21 +27,6 @@ DERIVED = {  # a record that has `status` and `is_expired` only
     S.DEAD: "DEAD",
     S.DEAD_FAILED_REVIVE: "DEAD",
 }
-
-
-def addresses(fleet: Fleet) -> dict[str, str]:
-    """Each page, with words that it shows once it has read everything."""
-    active = fleet.contracts["active"]
-    return {
-        "/": "Which colours does the brand book allow?",
-        "/contracts": "A contract that is archived",
-        f"/contracts/{active}": "look around",
-        f"/contracts/{active}?v=2": "Nothing can be changed here",
-        f"/contracts/{fleet.contracts['waiting for input']}": "Waits for you",
-        "/agents": "of A contract that is active",
-        "/system": "Thresholds in force",
-        f"/agents/{active}/{fleet.agents[S.DEAD]}": "Why it was declared dead",
-    }
 
 
 async def test_each_page_is_whole_in_both_themes_and_on_a_phone(

@@ -16,7 +16,6 @@ from playwright.async_api import Browser, expect
 from tests.browser.fleet import ask, await_confirmation, started
 from tests.browser.pages import signed_in
 from tests.services.gateway.harness import ADMIN, Gateways, act, authenticated_client, body, created
-from tests.services.gateway.tokens import client_as
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -150,19 +149,6 @@ async def test_after_a_restart_of_the_gateway_filter_selection_and_position_are_
             await expect(seen.page.get_by_text(f"{MANY + 1} of")).to_be_visible()
             assert await seen.page.evaluate(SCROLLED) == scrolled
             await pages.__aexit__(None, None, None)
-
-
-async def test_a_viewers_page_asks_nothing_that_is_refused(
-    browser: Browser, admin: httpx.AsyncClient
-) -> None:
-    async with (
-        client_as(admin, "viewer", owner="alice") as viewer,
-        signed_in(browser, viewer) as seen,
-    ):
-        for address in ("/", "/contracts", "/agents"):
-            await seen.page.goto(address)
-            await expect(seen.page.locator(".live").filter(has_text="Live").last).to_be_attached()
-        assert seen.complaints == []
 
 
 async def test_a_message_that_was_set_aside_is_sent_again_or_deleted_on_the_page(
