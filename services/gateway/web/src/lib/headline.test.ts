@@ -15,6 +15,12 @@ test("one is one", () => {
   expect(said({ agents: 0, atWork: 0 })).toBe("Nothing waits for you. No agent has joined; 0 contracts are at work.");
 });
 
+test("what is not known is not claimed", () => {
+  expect(said({ agents: null })).toBe("Nothing waits for you. 9 contracts are at work.");
+  expect(said({ needs: null, agents: null })).toBe("9 contracts are at work.");
+  expect(said({ needs: null })).toBe("All 37 agents are alive; 9 contracts are at work.");
+});
+
 test("what counts is strong", () => {
   expect(overview({ contracts: 1, atWork: 0, needs: 5, agents: 0, dead: 0, beyond: 0 })[0]).toEqual({ text: "5 things", strong: true });
 });

@@ -5,8 +5,8 @@ import { many } from "./format";
 export interface Summary {
   readonly contracts: number;
   readonly atWork: number; // active or completing
-  readonly needs: number;
-  readonly agents: number; // that are not offline
+  readonly needs: number | null; // null: not known; then nothing is said of it
+  readonly agents: number | null; // that are not offline; null: not known, like the next two
   readonly dead: number; // of these, with those beyond revival
   readonly beyond: number;
 }
@@ -18,13 +18,14 @@ export interface Words {
 
 /** “5 things wait for you. 3 agents are dead, one of them beyond revival; 33 of 40 are alive.” */
 export function overview(of: Summary): readonly Words[] {
-  if (of.contracts === 0 && of.agents === 0) return marked("No contracts yet.");
-  const waits = of.needs === 0 ? "Nothing waits for you." : `**${many(of.needs, "thing")}** ${of.needs === 1 ? "waits" : "wait"} for you.`;
+  if (of.contracts === 0 && !of.agents) return marked("No contracts yet.");
+  const waits = of.needs === null ? "" : of.needs === 0 ? "Nothing waits for you. " : `**${many(of.needs, "thing")}** ${of.needs === 1 ? "waits" : "wait"} for you. `;
   const work = `${many(of.atWork, "contract")} ${of.atWork === 1 ? "is" : "are"} at work.`;
-  if (of.agents === 0) return marked(`${waits} No agent has joined; ${work}`);
-  if (of.dead === 0) return marked(`${waits} ${of.agents === 1 ? "**The one agent** is" : `**All ${many(of.agents, "agent")}** are`} alive; ${work}`);
+  if (of.agents === null) return marked(`${waits}${work}`);
+  if (of.agents === 0) return marked(`${waits}No agent has joined; ${work}`);
+  if (of.dead === 0) return marked(`${waits}${of.agents === 1 ? "**The one agent** is" : `**All ${many(of.agents, "agent")}** are`} alive; ${work}`);
   const beyond = of.beyond === 0 ? "" : of.dead === 1 ? ", beyond revival" : `, ${of.beyond === of.dead ? "all" : of.beyond === 1 ? "one" : String(of.beyond)} of them beyond revival`;
-  return marked(`${waits} **${many(of.dead, "agent")}** ${of.dead === 1 ? "is" : "are"} dead${beyond}; **${of.agents - of.dead} of ${of.agents}** are alive.`);
+  return marked(`${waits}**${many(of.dead, "agent")}** ${of.dead === 1 ? "is" : "are"} dead${beyond}; **${of.agents - of.dead} of ${of.agents}** are alive.`);
 }
 
 /** `**strong**` and the rest. */

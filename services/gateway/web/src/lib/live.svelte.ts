@@ -1,5 +1,6 @@
 /** The socket and the store, as the pages see them: painted at most 5 times a second. */
 
+import { Problem } from "./api";
 import { api, session } from "./session.svelte";
 import { clock } from "./clock.svelte";
 import { Heard } from "./heard";
@@ -10,6 +11,7 @@ import { type Condition, type Socket, Stream } from "./stream";
 const PAINT_MS = 200; // 5 paints a second
 const MOST_FLASHES = 12; // above that everything would flash, which says nothing
 const KEPT_EVENTS = 60;
+const READ_AGAIN_MS = 2000;
 const SIGHT_MS = 500; // while rows pass by nothing is asked for each of them
 const MOST_IN_SIGHT = 200; // the server takes no more
 
@@ -20,6 +22,8 @@ class Live {
   painted = $state(0);
   /** All rows were read once. */
   complete = $state(false);
+  /** Why not, where the last try failed; the next one follows by itself. */
+  unread = $state.raw<Problem | null>(null);
   condition = $state.raw<Condition>({ freshness: "connecting", position: 0, epoch: "", tick: null, attempt: 0, nextAt: null, lostAt: null });
   paused = $state(false);
   held = $state(0); // changes that came while it is paused
@@ -65,6 +69,10 @@ class Live {
     this.store.clear();
     this.heard.clear();
     this.complete = false;
+    this.unread = null;
+    if (this.again !== null) clearTimeout(this.again.timer);
+    this.again = null;
+    this.reading += 1; // what is still being read is nobody's
     this.events = [];
   }
 
@@ -146,8 +154,17 @@ class Live {
     this.painted += 1;
   }
 
+  private again: { readonly position: number; readonly timer: ReturnType<typeof setTimeout> } | null = null;
+
+  /** Read the rows now, where they could not be read. */
+  readNow(): void {
+    if (this.again !== null) void this.readAll(this.again.position, false);
+  }
+
   private async readAll(position: number, anew: boolean): Promise<void> {
     const reading = ++this.reading;
+    if (this.again !== null) clearTimeout(this.again.timer);
+    this.again = null;
     if (anew) {
       this.store.clear();
       this.complete = false;
@@ -157,11 +174,15 @@ class Live {
         this.store.read(rows, position);
         this.schedule();
       }, { minPosition: position });
-    } catch {
-      if (reading === this.reading && session.me) setTimeout(() => void this.readAll(position, false), 2000);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      if (reading !== this.reading || !session.me) return;
+      this.unread = error;
+      this.again = { position, timer: setTimeout(() => void this.readAll(position, false), READ_AGAIN_MS) };
       return;
     }
     if (reading === this.reading) {
+      this.unread = null;
       this.complete = true;
       this.painted += 1;
     }

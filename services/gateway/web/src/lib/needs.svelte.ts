@@ -9,6 +9,7 @@ const CHANGES = new Set(["StatusChanged", "QuestionAsked", "QuestionAnswered", "
 class Needs {
   private resource = $state.raw<Resource<Page<NeedItem>> | null>(null);
   readonly items = $derived(this.resource?.body?.items ?? null);
+  /** 0 also while it is not known: `items` is null then. */
   readonly count = $derived(this.resource?.body?.total ?? this.items?.length ?? 0);
   readonly error = $derived(this.resource?.error ?? null);
 
