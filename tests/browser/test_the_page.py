@@ -179,3 +179,20 @@ async def test_a_message_that_was_set_aside_is_sent_again_or_deleted_on_the_page
         await unreadable.get_by_role("button", name="Delete").click()
         await expect(seen.page.get_by_text("Nothing was set aside", exact=True)).to_be_visible()
         assert seen.complaints == []
+
+
+async def test_the_systems_figures_are_read_again_while_they_are_looked_at(
+    browser: Browser, admin: httpx.AsyncClient
+) -> None:
+    """No event tells of them. A second page opens a socket; the first one shows it, and of when its figures are."""
+    async with signed_in(browser, admin, "/system") as seen:
+        streams = seen.page.get_by_role("region", name="Log and streams")
+        await expect(streams).to_contain_text("as of ")
+        await expect(seen.page.get_by_role("region", name="Vital signs")).to_contain_text("as of ")
+        sockets = streams.locator("dt", has_text="Open sockets").locator("+ dd")
+        before = int(await sockets.inner_text())
+        async with signed_in(browser, admin) as other:
+            await expect(other.page.locator(".live").filter(has_text="Live").last).to_be_attached()
+            async with seen.page.expect_response("**/api/v1/system/series?*"):
+                await expect(sockets).to_have_text(str(before + 1))
+        assert seen.complaints == []

@@ -20,6 +20,11 @@ class Clock {
     }
   }
 
+  /** The server's clock at this moment, also where the ages stand still. */
+  get exact(): number {
+    return Date.now() + this.offset;
+  }
+
   /** Seconds since an instant. */
   since(at: number): number {
     return (this.now - at) / 1000;

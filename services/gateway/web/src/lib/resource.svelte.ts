@@ -1,7 +1,10 @@
-/** What the socket does not carry: read once, and again when an event says that it has changed; never on a timer. */
+/** What the socket does not carry: read once, and again when an event says that it has changed; on a timer only what no
+ * event tells of. */
 
 import { type Options, Problem } from "./api";
+import { clock } from "./clock.svelte";
 import { live } from "./live.svelte";
+import { periodically } from "./period";
 import { api } from "./session.svelte";
 import type { MonitorEvent } from "./shapes";
 
@@ -14,27 +17,36 @@ export interface Known<Body> {
   readonly again: () => void;
 }
 
+/** Of figures that no event tells of. */
+export const FIGURES_EVERY_MS = 15_000;
+
 export class Resource<Body> {
   body = $state.raw<Body | null>(null);
   error = $state.raw<Problem | null>(null);
   reading = $state(false);
+  /** When `body` was answered, in ms, by the server's clock. */
+  at = $state<number | null>(null);
   private asked = 0;
   private due: ReturnType<typeof setTimeout> | null = null;
   private last = 0;
 
-  /** `path` null: nothing is read. `on`: whether an event changes it. Make it in a component: it ends with that. */
-  constructor(private readonly path: () => string | null, on: (event: MonitorEvent) => boolean = () => false) {
+  /** `path` null: nothing is read. `on`: whether an event changes it. `every`: also after so many ms, while the page is
+   * looked at and live. Make it in a component: it ends with that. */
+  constructor(private readonly path: () => string | null, on: (event: MonitorEvent) => boolean = () => false, every: number | null = null) {
     $effect(() => {
       const path = this.path();
       this.body = null;
       this.error = null;
+      this.at = null;
       if (path !== null) void this.read(0);
       const ends = live.follow((events) => {
         const found = events.filter(on);
         if (found.length > 0) this.again(Math.max(...found.map((event) => event.position)));
       });
+      const stops = path === null || every === null ? null : periodically(() => live.fresh && !this.reading && void this.read(0), every);
       return () => {
         ends();
+        stops?.();
         if (this.due !== null) clearTimeout(this.due);
         this.due = null;
       };
@@ -60,6 +72,7 @@ export class Resource<Body> {
       const body = await this.ask(path, position > 0 ? { minPosition: Math.max(position, api.written) } : {});
       if (asked !== this.asked) return; // an older answer came later
       this.body = body;
+      this.at = clock.exact;
       this.error = null;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
