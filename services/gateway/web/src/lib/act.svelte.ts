@@ -2,6 +2,8 @@
  * says so, never before. */
 
 import { newKey, Problem } from "./api";
+import { clock } from "./clock.svelte";
+import { contractOf, type LastAct, lastActOf } from "./last_act";
 import { say } from "./say.svelte";
 import { api, session } from "./session.svelte";
 
@@ -12,6 +14,36 @@ export interface Act {
   readonly version?: number; // that it was decided on: If-Match
   readonly done: string; // the sentence when it was done: “Paused.”
 }
+
+const KEPT = "makima-last-act";
+
+class Done {
+  private kept = $state.raw<string | null>(read());
+
+  /** The last thing that was done here with this token. */
+  readonly last = $derived<LastAct | null>(lastActOf(this.kept, session.me?.token_id));
+
+  keep(act: Act): void {
+    if (!session.me) return;
+    const { token_id: by } = session.me;
+    this.kept = JSON.stringify({ text: act.done, contract: contractOf(act.path), at: clock.exact, by } satisfies LastAct);
+    try {
+      localStorage.setItem(KEPT, this.kept);
+    } catch {
+      // it holds for this visit
+    }
+  }
+}
+
+function read(): string | null {
+  try {
+    return localStorage.getItem(KEPT);
+  } catch {
+    return null;
+  }
+}
+
+export const done = new Done();
 
 export class Acting {
   busy = $state(false);
@@ -30,6 +62,7 @@ export class Acting {
     try {
       await api.write(act.method, act.path, { body: act.body, version: act.version, key: this.key });
       say.done(act.done);
+      done.keep(act);
       return true;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { asked, buttons, operationOf, typed } from "./asking";
+import { asked, buttons, operationOf, standStill, typed } from "./asking";
 import type { NeedItem } from "./shapes";
 
 const contract = { id: "c1", name: "Fix", phase: "plan", phases: ["plan", "execute"], version: 4 };
@@ -26,4 +26,11 @@ test("confirming a phase sends what the server said", () => {
 test("the operation is named as the policy names it", () => {
   expect(operationOf(item({}))).toBe("POST /contracts/{contract_id}/questions/{question_id}/answer");
   expect(operationOf(item({ act: { method: "POST", path: "/contracts/c1/agents/builder/restart", body: {} } }))).toBe("POST /contracts/{contract_id}/agents/{role}/restart");
+});
+
+test("an agent that stands still because of two things is one", () => {
+  const other = { ...contract, id: "c2" };
+  const items = [item({ holds_up: { agents: 3, tasks: 1 } }), item({ holds_up: { agents: 2, tasks: 1 } }), item({ contract: other, holds_up: { agents: 1, tasks: 0 } }), item({ contract: { ...contract, id: "c3" } })];
+  expect(standStill(items)).toBe(4);
+  expect(standStill([])).toBe(0);
 });

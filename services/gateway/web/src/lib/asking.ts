@@ -60,3 +60,10 @@ export function operationOf(item: Pick<NeedItem, "act">): string {
   const names: Readonly<Record<string, string>> = { contracts: "{contract_id}", questions: "{question_id}", agents: "{role}", deliverables: "{deliverable_id}" };
   return `${item.act.method} ${path.map((piece, index) => names[path[index - 1] ?? ""] ?? piece).join("/")}`;
 }
+
+/** How many agents stand still because of what waits: those of each contract once. */
+export function standStill(items: readonly NeedItem[]): number {
+  const of = new Map<string, number>();
+  for (const item of items) of.set(item.contract.id, Math.max(of.get(item.contract.id) ?? 0, item.holds_up?.agents ?? 0));
+  return [...of.values()].reduce((sum, agents) => sum + agents, 0);
+}
