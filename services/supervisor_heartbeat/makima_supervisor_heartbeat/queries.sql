@@ -32,12 +32,14 @@ order by received_at desc, sequence desc limit $2
 select array(select hashtext(sender) from unnest($1::text[]) as given (sender))
 
 -- name: daemon_of
--- A supervisor's contract, daemon and connection (incarnation), and whether that daemon is connected, as
+-- A supervisor's contract, daemon and connection (incarnation), whether that daemon is connected, and the contract's status, as
 -- folded from the log.
 select s.told ->> 'contract_id' as contract_id, s.told ->> 'daemon_id' as daemon_id, s.told ->> 'connection_id' as connection_id,
-       coalesce((d.told ->> 'connected')::boolean and d.told ->> 'hostname' <> '', false) as connected
+       coalesce((d.told ->> 'connected')::boolean and d.told ->> 'hostname' <> '', false) as connected,
+       c.status as contract
 from supervisor_heartbeat.senders s
 left join supervisor_heartbeat.senders d on d.tenant = s.tenant and d.stream = 'daemon-' || (s.told ->> 'daemon_id')
+left join supervisor_heartbeat.drives c on c.tenant = s.tenant and c.contract_id = s.told ->> 'contract_id'
 where s.tenant = $1 and s.stream = $2
 
 -- name: newest_of_connections
@@ -54,11 +56,12 @@ select exists (
 
 -- name: agent_facts
 -- What bears on an agent ($3: its role) of a contract that exists: its state, the daemon that would restart it, whether its role holds tasks,
--- and whether a connection ($4) ever joined.
+-- whether a connection ($4) ever joined, and the contract's status.
 with known as (
-  select a.tenant, a.contract_id, s.told ->> 'status' as status, s.told ->> 'connection_id' as connection_id,
+  select a.tenant, a.contract_id, c.status as contract, s.told ->> 'status' as status, s.told ->> 'connection_id' as connection_id,
          coalesce(s.told ->> 'daemon_id', a.daemon_id) as daemon_id
   from supervisor_heartbeat.assignments a
+  left join supervisor_heartbeat.drives c on c.tenant = a.tenant and c.contract_id = a.contract_id
   left join supervisor_heartbeat.senders s on s.tenant = a.tenant and s.stream = 'agent-' || a.contract_id || ':' || $3
   where a.tenant = $1 and a.contract_id = $2
 )
@@ -70,7 +73,8 @@ select k.status, k.connection_id, k.daemon_id,
        exists (
          select from supervisor_heartbeat.agent_connections c
          where c.tenant = $1 and c.contract_id = $2 and c.role = $3 and c.connection_id = $4
-       ) as joined_before
+       ) as joined_before,
+       k.contract
 from known k
 left join supervisor_heartbeat.senders d on d.tenant = k.tenant and d.stream = 'daemon-' || k.daemon_id
 

@@ -68,7 +68,9 @@ OPERATIONS: Final[Mapping[SelectedOperation, Operation]] = {
     "resume": Operation((S.PAUSED,), lambda _reason: ResumeContract(), enhanced=True),
     "archive": Operation((S.CREATED, *FINISHED_STATUSES), lambda _reason: ArchiveContract()),
     "unblock": Operation((S.BLOCKED,), lambda _reason: UnblockContract(), enhanced=True),
-    "restart_supervisor": Operation(tuple(status for status in S if status is not S.ARCHIVED), None),
+    "restart_supervisor": Operation(
+        tuple(status for status in S if status not in {S.ARCHIVED, S.PAUSED}), None
+    ),
 }
 
 Result = SelectedContract | Problem | None  # None: it was so already

@@ -9,7 +9,7 @@ from makima_schemas.identity import agent_id, stream_name
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
 from makima_gateway.diagnosis.contract_facts import ContractFacts, Evidence
-from makima_gateway.diagnosis.finding import Finding, path_of
+from makima_gateway.diagnosis.finding import Finding, path_of, restart
 from makima_gateway.read_model.rows import AgentRow, Json, StuckProof
 
 
@@ -88,8 +88,8 @@ def _agents(found: ContractFacts, status: AgentStatus) -> Iterator[AgentRow]:
 
 
 def _again(found: ContractFacts, row: AgentRow) -> str:
-    step = "join" if row.daemon_id is None else "restart"
-    return f"POST {path_of(found, f'agents/{row.role}/{step}')}"
+    agent = f"agents/{row.role}"
+    return f"POST {path_of(found, f'{agent}/join')}" if row.daemon_id is None else restart(found, agent)
 
 
 def _on(row: AgentRow) -> str:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from makima_schemas.contract.model import ContractStatus
+
 from makima_gateway.diagnosis.contract_facts import ContractFacts, Evidence
 
 
@@ -14,6 +16,12 @@ class Finding:
     since: datetime
     act: str  # what to do next: a request of this API, if one does it; else a sentence
     proof: Evidence
+
+
+def restart(found: ContractFacts, what: str) -> str:
+    """The request that restarts `what`, such as `supervisor`; in a paused contract it is refused until that is resumed."""
+    first = "resume the contract, then " if found.contract.status is ContractStatus.PAUSED else ""
+    return f"{first}POST {path_of(found, f'{what}/restart')}"
 
 
 def path_of(found: ContractFacts, rest: str) -> str:

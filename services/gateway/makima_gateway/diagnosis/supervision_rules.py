@@ -11,7 +11,7 @@ from makima_schemas.times import rfc3339
 
 from makima_gateway.diagnosis.agent_rules import stuck_by
 from makima_gateway.diagnosis.contract_facts import ContractFacts, Evidence
-from makima_gateway.diagnosis.finding import Finding, path_of
+from makima_gateway.diagnosis.finding import Finding, path_of, restart
 from makima_gateway.read_model.rows import Json
 
 
@@ -23,7 +23,7 @@ def silent(found: ContractFacts) -> Iterator[Finding]:
     yield Finding(
         text,
         supervisor.changed_at,
-        f"POST {path_of(found, 'supervisor/restart')}",
+        restart(found, "supervisor"),
         Evidence(
             stream_name("supervisor", supervisor.task_id),
             event="SupervisorStateChanged",
@@ -42,7 +42,7 @@ def stuck(found: ContractFacts) -> Iterator[Finding]:
     yield Finding(
         f"supervisor {supervisor.task_id} {where} sends heartbeats, and tells no progress{says}",
         supervisor.progress_at or supervisor.changed_at,
-        f"look at what it does {where}; POST {path_of(found, 'supervisor/restart')}",
+        f"look at what it does {where}; {restart(found, 'supervisor')}",
         proof,
     )
 
@@ -55,7 +55,7 @@ def supervisor_failed(found: ContractFacts) -> Iterator[Finding]:
     yield Finding(
         f"supervisor {supervisor.task_id} reported that it failed",
         supervisor.changed_at,
-        f"POST {path_of(found, 'supervisor/restart')}",
+        restart(found, "supervisor"),
         proof,
     )
 

@@ -17,6 +17,7 @@ from makima_schemas.supervisor import (
 )
 from nats.aio.client import Client
 
+from makima_supervisor_heartbeat.domain.restartable import NOT_RESTARTED_IN
 from makima_supervisor_heartbeat.domain.supervisor import OrderRestart
 from makima_supervisor_heartbeat.handlers.observation_writer import SupervisorDecisions
 from makima_supervisor_heartbeat.handlers.restart_signal import signal_restart
@@ -45,7 +46,7 @@ class Restarts:
     async def restart(self, request: Request[object], command: RestartSupervisor) -> Reply:
         """Signal the daemon and record the restart; what it refuses, or does not hear, is no event.
 
-        `UNAVAILABLE` if the daemon is disconnected or does not receive the signal. A repeat with the same
+        `INVALID_TRANSITION` in a paused contract, `UNAVAILABLE` if the daemon is disconnected or does not receive the signal. A repeat with the same
         command id signals again, because the first signal may have been lost.
         """
         try:
@@ -54,7 +55,8 @@ class Restarts:
         except DATABASE_UNAVAILABLE as error:
             return _unread(error)
         connected = found is not None and found.connected
-        if found is not None and found.connected:
+        contract = None if found is None else found.contract
+        if found is not None and found.connected and contract not in NOT_RESTARTED_IN:
             body = {
                 "contract_id": found.contract_id,
                 "task_id": request.target,
@@ -69,7 +71,9 @@ class Restarts:
             newest = await self._queries.newest([stream])
         except DATABASE_UNAVAILABLE as error:
             return _unread(error)
-        order = OrderRestart(command.reason, daemon_connected=connected, last_heard=newest.get(stream))
+        order = OrderRestart(
+            command.reason, daemon_connected=connected, last_heard=newest.get(stream), contract=contract
+        )
         return await self._supervisors.handle(request, order)
 
 

@@ -18,7 +18,12 @@ from tests.services.gateway.harness import Gateways, body, created, listed, refu
 from tests.services.gateway.sender_samples import WORKING
 
 CHILD = {"pid": 7, "command": "pytest", "cpu_seconds": 1.5}
-TOLD = {"seq": 7, "activity": "runs tests", "progress": 40, "quiet_until": "2026-01-31T12:00:00Z"}
+TOLD: dict[str, object] = {
+    "seq": 7,
+    "activity": "runs tests",
+    "progress": 40,
+    "quiet_until": "2026-01-31T12:00:00Z",
+}
 
 
 async def test_a_heartbeat_is_answered_by_who_is_in_force(
@@ -77,12 +82,12 @@ async def test_what_an_agent_joined_with_is_recorded_and_shown(
 ) -> None:
     async with Service.running(supervisor_heartbeat.NAME, settings, supervisor_heartbeat.build):
         contract = str((await created(http))["id"])
-        path = await joined(http, contract, **TOLD, child=CHILD)
+        path = await joined(http, contract, "a1", **TOLD, child=CHILD)
 
-        async def recorded() -> list[dict[str, object]]:
+        async def heard() -> list[dict[str, object]]:
             return listed(body(await http.get(f"{path}/heartbeats"))["heartbeats"])
 
-        (first,) = await eventually(recorded)
+        first = (await eventually(heard))[0]
         assert {"activity": "runs tests", "progress": 40, "connection_id": "a1"}.items() <= first.items()
 
         async def shown() -> dict[str, object]:
@@ -93,7 +98,7 @@ async def test_what_an_agent_joined_with_is_recorded_and_shown(
         assert (agent["activity"], agent["progress"], agent["child"]) == ("runs tests", 40, CHILD)
         assert agent["last_heartbeat_at"] == first["timestamp"]
         await refused(http.post(f"{path}/join", json={"connection_id": "a1", "seq": 1, "daemon_id": 7}), 422, "INVALID_REQUEST")  # fmt: skip
-        assert len(await recorded()) == 1, "what is refused is no heartbeat"
+        assert len(await heard()) == 1, "what is refused is no heartbeat"
 
 
 async def test_who_beats_is_never_guessed(gateways: Gateways, http: httpx.AsyncClient, nats: Client) -> None:

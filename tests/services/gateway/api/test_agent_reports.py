@@ -29,7 +29,7 @@ async def _owner(settings: Settings, gateways: Gateways) -> AsyncIterator[None]:
 
 @pytest.mark.parametrize(("before", "older", "after", "events"), OLDER)
 async def test_the_older_form_of_a_report_leads_where_the_newer_one_does(
-    gateways: Gateways, http: httpx.AsyncClient, before: str | None, older: str, after: str, events: int
+    gateways: Gateways, http: httpx.AsyncClient, *, before: str | None, older: str, after: str, events: int
 ) -> None:
     contract = str((await created(http))["id"])
     path = await joined(http, contract)

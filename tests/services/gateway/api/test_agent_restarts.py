@@ -12,13 +12,15 @@ from makima_schemas import subjects
 from makima_schemas.commands import Problem, encode_reply
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.errors import ErrorCode
+from makima_schemas.supervisor import SupervisorStateChanged
 from makima_supervisor_heartbeat import app as supervisor_heartbeat
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from tests.services.gateway.api.agent_events import joined
-from tests.services.gateway.harness import Gateways, body, created, refused
-from tests.services.gateway.sender_samples import EVIDENCE
+from tests.services.gateway.api.agent_events import joined, silent
+from tests.services.gateway.api.supervised_contract import supervised
+from tests.services.gateway.harness import Gateways, act, body, created, listed, refused
+from tests.services.gateway.sender_samples import EVIDENCE, INTERRUPTED, WORKING
 
 AGAIN = {"Idempotency-Key": "again"}
 
@@ -27,6 +29,12 @@ AGAIN = {"Idempotency-Key": "again"}
 async def _owner(settings: Settings, gateways: Gateways) -> AsyncIterator[None]:
     async with Service.running(supervisor_heartbeat.NAME, settings, supervisor_heartbeat.build):
         yield
+
+
+async def _restarts(http: httpx.AsyncClient, contract: str) -> dict[str, str]:
+    """Of each reason of the diagnosis that names a restart: what to do."""
+    reasons = listed(body(await http.get(f"/contracts/{contract}/health"))["reasons"])
+    return {str(each["code"]): str(each["act"]) for each in reasons if "/restart" in str(each["act"])}
 
 
 class Daemon:
@@ -106,3 +114,36 @@ async def test_a_restart_of_nobody_is_not_found(http: httpx.AsyncClient) -> None
         http.post(f"/contracts/{contract}/agents/supervisor/restart"), 422, "INVALID_REQUEST"
     )
     assert "supervisor/restart" in str(problem["hint"])
+
+
+async def test_in_a_paused_contract_nobody_is_restarted_before_it_is_resumed(
+    gateways: Gateways, http: httpx.AsyncClient, daemon: Daemon
+) -> None:
+    contract = await supervised(gateways, http)
+    root = f"/contracts/{contract}"
+    path = await joined(http, contract, daemon_id="d1")
+    await gateways.append("daemon-d1", DaemonConnected("one"))
+    interrupted = SupervisorStateChanged(
+        contract, "d1", "k1", WORKING, INTERRUPTED, "plan", "heartbeat_expired", EVIDENCE
+    )
+    await gateways.append("supervisor-s1", interrupted)
+    position = await silent(gateways, contract, "builder")
+    await act(http, contract, "pause", reason="lunch")
+    await http.get(root, headers={"Makima-Min-Position": str(position)})
+    batch = {"operation": "restart_supervisor", "ids": [{"id": contract}]}
+    for restart in (f"{path}/restart", f"{root}/supervisor/restart"):
+        problem = await refused(http.post(restart), 400, "INVALID_TRANSITION")
+        assert problem["hint"] == "resume the contract first, then restart"
+        assert "paused" in str(problem["detail"])
+    (skipped,) = listed(body(await http.post("/contracts/batch", json=batch))["skipped"])
+    assert (skipped["id"], skipped["code"]) == (contract, "INVALID_TRANSITION")
+    assert daemon.heard == []
+    assert await _restarts(http, contract) == {
+        "AGENT_DEAD": f"resume the contract, then POST /api/v1{path}/restart",
+        "SUPERVISOR_SILENT": f"resume the contract, then POST /api/v1{root}/supervisor/restart",
+    }
+    await act(http, contract, "resume")
+    for restart in (f"{path}/restart", f"{root}/supervisor/restart"):
+        assert (await http.post(restart)).status_code == 202
+    assert len(daemon.heard) == 2
+    assert await _restarts(http, contract) == {"SUPERVISOR_SILENT": f"POST /api/v1{root}/supervisor/restart"}

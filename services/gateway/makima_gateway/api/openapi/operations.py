@@ -82,7 +82,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "list_events": Operation("List the events of a contract"),
     "list_timeline": Operation("List what happened around a contract"),
     "supervisor_status": Operation("Show the supervisor's status", frozenset({ErrorCode.SUPERVISOR_NOT_FOUND, ErrorCode.SUPERVISOR_DEAD})),
-    "restart_supervisor": Operation("Restart the supervisor", frozenset({ErrorCode.SUPERVISOR_NOT_FOUND})),
+    "restart_supervisor": Operation("Restart the supervisor", MOVES | {ErrorCode.SUPERVISOR_NOT_FOUND}),
     "list_saved_state": Operation(
         "List what the supervisor saved", frozenset({ErrorCode.SUPERVISOR_NOT_FOUND}), "Everything ever saved, oldest first."
     ),

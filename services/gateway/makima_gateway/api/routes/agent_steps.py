@@ -120,7 +120,9 @@ async def restart_agent(
     write: Writing,
     body: AgentRestart = AgentRestart(),  # noqa: B008 - frozen
 ) -> Response:
-    """Asks the daemon that runs the agent to restart it. 503 `UNAVAILABLE` if the daemon is disconnected."""
+    """Asks the daemon that runs the agent to restart it. 400 `INVALID_TRANSITION` in a paused contract: resume it first.
+    503 `UNAVAILABLE` if the daemon is disconnected.
+    """
     await _joinable(write, contract_id, role)
     written = await _send(write, contract_id, role, RestartAgent(body.reason))
     row = await write.gateway.agents.one(write.principal.tenant, contract_id, role)

@@ -55,7 +55,7 @@ async def supervisor_heartbeats(
 async def restart_supervisor(contract_id: ContractId, write: Writing, body: Restart = Restart()) -> Response:  # noqa: B008 - frozen
     """Asks the daemon that runs the supervisor to restart it, also if it is alive.
 
-    503 `UNAVAILABLE` if the daemon is disconnected.
+    400 `INVALID_TRANSITION` in a paused contract: resume it first. 503 `UNAVAILABLE` if the daemon is disconnected.
     """
     row = await known_supervisor(write.gateway, write.principal.tenant, contract_id)
     request = request_for(write.principal, write.command_id, row.task_id, RestartSupervisor(body.reason))
