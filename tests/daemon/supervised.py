@@ -1,6 +1,8 @@
 """A contract whose supervisor a daemon runs, and what the tests ask of it."""
 
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 import asyncpg
@@ -12,6 +14,9 @@ from makima_schemas.supervisor import RestorationProved, RestorationRequested, S
 
 from tests.daemon.machine import Machine
 from tests.services.gateway.harness import act, authenticated_client, body, created, items
+
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+SUPERVISOR = (sys.executable, str(EXAMPLES / "supervisor.py"), "write", "test")
 
 
 @dataclass

@@ -19,14 +19,12 @@ from makima_stale_detector import app as detector
 
 from tests.chaos import CHAOS
 from tests.daemon.machine import QUICK, Machine, daemon_process, kill, machine_of
-from tests.daemon.supervised import Supervised
+from tests.daemon.supervised import EXAMPLES, SUPERVISOR, Supervised
 from tests.services.gateway.harness import Gateways
 from tests.services.stale_detector.harness import quick
 from tests.shared_gateway import shared_gateway
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("daemon supervisors")]
-EXAMPLES = Path(__file__).parent.parent.parent / "examples"
-SUPERVISOR = (sys.executable, str(EXAMPLES / "supervisor.py"), "write", "test")
 BUILDER = (sys.executable, str(EXAMPLES / "script.py"))
 # The new process comes when the test lets it: until then the old one may win.
 AFTER_A_FILE = 'while [ ! -e "$GO" ]; do sleep 0.05; done; exec "$0" "$@"'

@@ -3,12 +3,13 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 from makima_daemon import local_socket
 from makima_daemon.local_socket import InvalidRequestError, Message
+from makima_daemon.subscriber import Subscriber
 from makima_daemon.workspace import Workspace, WorkspaceError
 from makima_kernel.testing import PATIENCE, eventually
 
@@ -21,9 +22,20 @@ async def echo(message: Message) -> None:
 
 
 @pytest.fixture
-async def path(tmp_path: Path) -> AsyncIterator[Path]:
+def subscribers() -> list[Subscriber]:
+    return []
+
+
+@pytest.fixture
+async def path(tmp_path: Path, subscribers: list[Subscriber]) -> AsyncIterator[Path]:
+    def listen(message: Message, subscriber: Subscriber) -> Callable[[], None]:
+        if "wrong" in message:
+            raise InvalidRequestError("wrong is no member")
+        subscribers.append(subscriber)
+        return lambda: subscribers.remove(subscriber)
+
     socket = Workspace.open(tmp_path, "d1").socket
-    async with local_socket.served(socket, {"echo": echo}):
+    async with local_socket.served(socket, {"echo": echo}, {"listen": listen}):
         yield socket
     assert not socket.exists()
 
@@ -41,8 +53,9 @@ async def told(path: Path, sent: bytes) -> list[dict[str, object]]:
     ("sent", "error"),
     [
         (b'{"op": "echo", "unknown": [1]}\n', None),
-        (b'{"op": "other"}\n', "op is one of: echo"),
-        (b'{"op": ["echo"]}\n', "op is one of: echo"),
+        (b'{"op": "other"}\n', "op is one of: echo, listen"),
+        (b'{"op": ["echo"]}\n', "op is one of: echo, listen"),
+        (b'{"op": "listen", "wrong": 1}\n', "wrong is no member"),
         (b"[]\n", "the line is no JSON object"),
         (b"\xff\xfe\n", "the line is no JSON"),
         (b"\n", "the line is no JSON"),
@@ -84,6 +97,53 @@ async def test_a_client_that_takes_no_answers_is_cut_off(path: Path, monkeypatch
 
     with pytest.raises(ConnectionError):
         await asyncio.wait_for(talk(), PATIENCE)
+
+
+async def test_a_subscriber_is_written_to_until_it_goes_and_takes_no_place_of_others(
+    path: Path, subscribers: list[Subscriber], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_socket, "MAX_CONNECTIONS", 1)
+    monkeypatch.setattr(local_socket, "REQUEST_SECONDS", 0.5)
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(b'{"op": "echo"}\n{"op": "listen"}\n')
+    assert [json.loads(await reader.readline()) for _ in range(2)] == [{"ok": True}] * 2
+    later, idle = await asyncio.open_unix_connection(path)
+    async with asyncio.timeout(PATIENCE):
+        assert not await later.read(), "that one took too long to ask"
+    idle.close()
+    assert await told(path, b'{"op": "echo"}\n') == [{"ok": True}]
+    assert subscribers[0].session == os.getsid(0)
+    for number in (1, 2):
+        assert subscribers[0].send(number=number)
+        assert json.loads(await reader.readline()) == {"number": number}
+    (subscriber,) = subscribers
+    writer.close()
+    await eventually(lambda: not subscribers)
+    assert not subscriber.send(number=3)
+
+
+async def test_a_subscriber_that_reads_nothing_is_cut_off_and_waited_for_by_nobody(
+    path: Path, subscribers: list[Subscriber]
+) -> None:
+    reader, writer = await asyncio.open_unix_connection(path, limit=1024)
+    writer.write(b'{"op": "listen"}\n')
+    assert json.loads(await reader.readline()) == {"ok": True}
+    (subscriber,) = subscribers
+    assert any(not subscriber.send(text="x" * 1000) for _ in range(10_000))
+    await eventually(lambda: not subscribers)
+    writer.close()
+
+
+async def test_a_subscriber_is_cut_off_when_the_socket_closes(tmp_path: Path) -> None:
+    socket, ended = Workspace.open(tmp_path, "d1").socket, asyncio.Event()
+    async with local_socket.served(socket, {}, {"listen": lambda _, __: ended.set}):
+        reader, writer = await asyncio.open_unix_connection(socket)
+        writer.write(b'{"op": "listen"}\n')
+        assert json.loads(await reader.readline()) == {"ok": True}
+    async with asyncio.timeout(PATIENCE):
+        assert await reader.read() == b""
+        await ended.wait()
+    writer.close()
 
 
 async def refused(path: Path) -> bool:

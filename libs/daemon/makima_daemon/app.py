@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from makima_sdk.connection import Connection
 from makima_sdk.daemon import Answer, Daemon
 from makima_sdk.heartbeater import DEFAULT_INTERVAL_SECONDS
@@ -22,6 +23,7 @@ from makima_daemon.agent import STOP_GRACE_SECONDS
 from makima_daemon.calls import Calls
 from makima_daemon.config import Config
 from makima_daemon.held_agents import HeldAgents
+from makima_daemon.listeners import Listeners
 from makima_daemon.restart_policy import RestartPolicy
 from makima_daemon.roster import Roster
 from makima_daemon.state_file import StateFile
@@ -76,6 +78,7 @@ class RunningDaemon:
         )
         self.roster = Roster(config.agents, config.capacity, around, StateFile(workspace.state))
         self._held = HeldAgents(connection, config.daemon_id, self.roster)
+        self._listeners = Listeners(self.roster)
         self._daemon: Daemon | None = None  # None: not connected yet
 
     async def run(self, stop: asyncio.Event, on_ready: Callable[[Ready], None]) -> None:
@@ -89,7 +92,8 @@ class RunningDaemon:
             agent_output.keep_bounded(self._workspace.agent_logs, lambda: self.roster.logs)
         )
         try:
-            async with local_socket.served(self._workspace.socket, {"hook": self._held.hook}):
+            operations, subscriptions = {"hook": self._held.hook}, {"signals": self._listeners.subscribe}
+            async with local_socket.served(self._workspace.socket, operations, subscriptions):
                 while not stop.is_set():
                     await self._while_it_answers(stop, on_ready)
                 await self.roster.drain()
@@ -171,9 +175,10 @@ class RunningDaemon:
         return {"removed": int(removal.removed)}
 
     async def _sync(self, signal: Signal) -> Answer:
-        """Beat now; the heartbeats of agents are their own."""
-        del signal
-        return {"beaten": self._daemon is not None and await self._daemon.beat()}
+        """Beat now, and have the process of the agent that it names beat: its heartbeats are its own."""
+        contract_id, role = signal.body.get("contract_id"), signal.body.get("role") or SUPERVISOR_ROLE
+        passed_on = self._listeners.notify(str(contract_id), str(role), signal.kind)
+        return {"beaten": self._daemon is not None and await self._daemon.beat(), "passed_on": passed_on}
 
     async def _obey(self, signal: Signal) -> None:
         """Signal `interval`: from now on that many seconds between heartbeats."""

@@ -1,4 +1,6 @@
-"""The server of the daemon's local socket: one JSON object a line, one line back (`makima_sdk.local_socket`)."""
+"""The server of the daemon's local socket: one JSON object a line, one line back; to subscribers, more of them as
+they come (`makima_sdk.local_socket`).
+"""
 
 import asyncio
 import os
@@ -11,6 +13,7 @@ import orjson
 from makima_sdk.local_socket import MAX_LINE_BYTES
 
 from makima_daemon import event_log, private_files
+from makima_daemon.subscriber import Subscriber
 from makima_daemon.workspace import WorkspaceError
 
 MAX_CONNECTIONS: Final = 128
@@ -18,6 +21,9 @@ REQUEST_SECONDS: Final = 10.0  # for one request: until it was sent whole, done,
 
 Message = Mapping[str, object]
 Operation = Callable[[Message], Awaitable[None]]
+End = Callable[[], None]
+Subscribe = Callable[[Message, Subscriber], End]
+NO_SUBSCRIPTIONS: Final[Mapping[str, Subscribe]] = {}
 
 
 class InvalidRequestError(ValueError):
@@ -25,9 +31,14 @@ class InvalidRequestError(ValueError):
 
 
 @asynccontextmanager
-async def served(path: Path, operations: Mapping[str, Operation]) -> AsyncGenerator[None]:
+async def served(
+    path: Path, operations: Mapping[str, Operation], subscriptions: Mapping[str, Subscribe] = NO_SUBSCRIPTIONS
+) -> AsyncGenerator[None]:
     """Serve on entry, for our user alone. An operation that waits makes its client wait. A connection with a request
     that takes longer than `REQUEST_SECONDS` is closed, and so is one above `MAX_CONNECTIONS`, at once.
+
+    A client that subscribes asks for nothing more, and is written to until it ends the connection. It does not count
+    among those: who lets it subscribe bounds how many there are.
 
     Raises `WorkspaceError` if the socket's folder is another user's.
     """
@@ -37,6 +48,7 @@ async def served(path: Path, operations: Mapping[str, Operation]) -> AsyncGenera
         )
     path.unlink(missing_ok=True)  # noqa: ASYNC240 - a local name, at start and end. Of a daemon that was killed: the lock says that none runs
     connections: set[asyncio.StreamWriter] = set()
+    subscribers: set[asyncio.StreamWriter] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(connections) >= MAX_CONNECTIONS:
@@ -45,12 +57,17 @@ async def served(path: Path, operations: Mapping[str, Operation]) -> AsyncGenera
         connections.add(writer)
         try:
             with suppress(ConnectionError, asyncio.CancelledError):
-                await _conversed(reader, writer, operations)
+                end = await _conversed(reader, writer, operations, subscriptions)
+                if end is not None:
+                    connections.discard(writer)
+                    subscribers.add(writer)
+                    await _ended(reader, end)
             writer.close()
         except TimeoutError:
             writer.transport.abort()  # an answer that nobody takes is waited for no longer
         finally:
             connections.discard(writer)
+            subscribers.discard(writer)
 
     server = await asyncio.start_unix_server(serve, path, limit=MAX_LINE_BYTES)
     path.chmod(0o600)  # noqa: ASYNC240 - as above
@@ -58,56 +75,73 @@ async def served(path: Path, operations: Mapping[str, Operation]) -> AsyncGenera
         try:
             yield
         finally:
+            for subscriber in subscribers:
+                subscriber.transport.abort()
             path.unlink(missing_ok=True)  # noqa: ASYNC240 - as above
 
 
 async def _conversed(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, operations: Mapping[str, Operation]
-) -> None:
-    """Raises `TimeoutError` if a request takes longer than `REQUEST_SECONDS`."""
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    operations: Mapping[str, Operation],
+    subscriptions: Mapping[str, Subscribe],
+) -> End | None:
+    """Until no other request can follow; what ends the subscription, if the last one was to subscribe.
+
+    Raises `TimeoutError` if a request takes longer than `REQUEST_SECONDS`.
+    """
     while True:
         async with asyncio.timeout(REQUEST_SECONDS):
-            if not await _one_answered(reader, writer, operations):
-                return
+            try:
+                line = await reader.readuntil(b"\n")
+            except asyncio.IncompleteReadError:
+                return None
+            except asyncio.LimitOverrunError:
+                writer.write(_line(f"a line has at most {MAX_LINE_BYTES} bytes"))
+                await writer.drain()
+                return None
+            answer, end = await _answered(line, Subscriber(writer), operations, subscriptions)
+            writer.write(_line(answer))
+            if end is not None:
+                return end
+            await writer.drain()
 
 
-async def _one_answered(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, operations: Mapping[str, Operation]
-) -> bool:
-    """False if no other request can follow."""
+async def _ended(reader: asyncio.StreamReader, end: End) -> None:
+    """Wait until a subscriber says anything, or is gone."""
     try:
-        line = await reader.readuntil(b"\n")
-    except asyncio.IncompleteReadError:
-        return False
-    except asyncio.LimitOverrunError:
-        writer.write(_line(f"a line has at most {MAX_LINE_BYTES} bytes"))
-        await writer.drain()
-        return False
-    writer.write(_line(await _answered(line, operations)))
-    await writer.drain()
-    return True
+        await reader.read(1)
+    finally:
+        end()
 
 
-async def _answered(line: bytes, operations: Mapping[str, Operation]) -> str | None:
-    """What is wrong with the request; None if it was done."""
+async def _answered(
+    line: bytes,
+    subscriber: Subscriber,
+    operations: Mapping[str, Operation],
+    subscriptions: Mapping[str, Subscribe],
+) -> tuple[str | None, End | None]:
+    """What is wrong with the request; None if it was done. And what ends the subscription, if it was one."""
     try:
         message: object = orjson.loads(line)
     except orjson.JSONDecodeError:
-        return "the line is no JSON"
+        return "the line is no JSON", None
     if not isinstance(message, dict):
-        return "the line is no JSON object"
+        return "the line is no JSON object", None
     request = cast("Message", message)
-    operation = operations.get(str(request.get("op")))
-    if operation is None:
-        return f"op is one of: {', '.join(operations)}"
+    name = str(request.get("op"))
     try:
-        await operation(request)
+        if subscribe := subscriptions.get(name):
+            return None, subscribe(request, subscriber)
+        if operation := operations.get(name):
+            await operation(request)
+            return None, None
     except InvalidRequestError as error:
-        return str(error)
+        return str(error), None
     except Exception:  # noqa: BLE001 - a client's request ends no server
-        event_log.failed("socket.request_failed", op=request.get("op"))
-        return "the daemon failed to do it; its log says why"
-    return None
+        event_log.failed("socket.request_failed", op=name)
+        return "the daemon failed to do it; its log says why", None
+    return f"op is one of: {', '.join([*operations, *subscriptions])}", None
 
 
 def _line(wrong: str | None) -> bytes:

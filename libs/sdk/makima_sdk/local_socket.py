@@ -1,9 +1,13 @@
 """The daemon's local socket, for programs on its machine that want an answer within milliseconds: one JSON
 object a line, one line back. A Unix socket that only its user can open; its path stands in MAKIMA_DAEMON_SOCKET.
+Where there are no Unix sockets, there is none.
 
 `{"op": "hook", "contract_id", "role", "connection_id"?, "pids"?, "event": {…}}` → `{"ok": true}`, or
 `{"ok": false, "error": "…"}`. `event` is what a coding agent's hook wrote, `pids` the processes that the hook ran
 under, the nearest first. Members that the reader does not know are ignored.
+
+`{"op": "signals", "contract_id", "role"}` from the process that the daemon runs for this agent → the same, and then,
+until the connection ends, `{"signal": "sync"}` as they come (`daemon_signals`): beat now.
 
 `makima hook` starts with this module for each tool call of an agent, so it imports no module that imports others:
 `socket`, `json` and `typing` would double the time that Python needs to start.

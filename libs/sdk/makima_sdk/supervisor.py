@@ -15,7 +15,9 @@ from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from makima_sdk.agent_process import AgentProcess
 from makima_sdk.agents import SenderAnswer
 from makima_sdk.connection import Connection
+from makima_sdk.daemon_signals import keep_listening
 from makima_sdk.http import Http
+from makima_sdk.local_socket import ENVIRONMENT as DAEMON_SOCKET
 from makima_sdk.models import read
 from makima_sdk.paths import path
 from makima_sdk.problems import MakimaError
@@ -78,7 +80,8 @@ class Supervisor(AgentProcess):
     ```
 
     It beats from entry to exit, as an `Agent` does; it does not join. The daemon that holds the contract, or is to
-    hold it, is named by `daemon_id`. A state reported last is told before it ends.
+    hold it, is named by `daemon_id`. A state reported last is told before it ends. By `daemon_socket`, a path, the
+    daemon that runs this process asks it for a heartbeat.
     """
 
     def __init__(
@@ -92,12 +95,14 @@ class Supervisor(AgentProcess):
         task_id: str | None = None,
         phase: str = "",
         restored: Restoration | None = None,
+        daemon_socket: str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__(
             contract_id, SUPERVISOR_ROLE, connection, connection_id, daemon_id=daemon_id, spool=spool
         )
         self.task_id = task_id
         self.restored = restored  # null: it starts anew
+        self._daemon_socket = daemon_socket
         self._content = _Content(SupervisorState.INITIALIZING, phase)
         self._told: _Content | None = None  # in the newest heartbeat that was acknowledged
 
@@ -112,6 +117,7 @@ class Supervisor(AgentProcess):
             daemon_id=env.get("MAKIMA_DAEMON"),
             spool=env.get("MAKIMA_SPOOL"),
             task_id=env.get("MAKIMA_TASK"),
+            daemon_socket=env.get(DAEMON_SOCKET),
         )
 
     @classmethod
@@ -155,6 +161,7 @@ class Supervisor(AgentProcess):
             task_id=restored.task_id or task_id,
             phase=restored.phase or "",
             restored=restored,
+            daemon_socket=env.get(DAEMON_SOCKET),
         )
 
     def report(
@@ -186,6 +193,10 @@ class Supervisor(AgentProcess):
 
     def _opened(self) -> None:
         self.save = Saves(self.contract_id, self.connection_id, self.task_id, self._outbox)
+        if self._daemon_socket is not None:
+            handlers = {"sync": self._session.beat_now}
+            listening = keep_listening(self._daemon_socket, self.contract_id, self.role, handlers)
+            self._session.keep(listening, "signals")
 
     async def _join(self) -> SenderAnswer:
         return await self._beat()
