@@ -5,21 +5,41 @@ import os
 import signal
 import sys
 from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
 from pathlib import Path
 from select import select
+from typing import cast
 
 import pytest
+import pytest_asyncio
 from makima_cli.run.output import SHOWN_CHARACTERS, LineReader, Pump, shown, written
+from makima_kernel.service.settings import ContractsSettings
 from makima_kernel.testing.eventually import PATIENCE, eventually
+from makima_local.nats import Nats
+from makima_local.postgres import Postgres
 
-from tests.cli.agents_served import Team, environ, gateways, team
+from tests.cli.agents_served import Team, environ, team
 from tests.cli.conftest import Start
+from tests.services.gateway.harness import Gateways
+from tests.shared_gateway import shared_gateway
 
-__all__ = ("environ", "gateways", "team")
+__all__ = ("environ", "team")
 in_the_system = pytest.mark.asyncio(loop_scope="module")
 pytestmark = pytest.mark.xdist_group("makima run")
 
+A_BEAT_SECONDS = 1.0
 BYTES = b"\x1b[31mred\x1b[0m \xff\xfe\r\nlast"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateways(
+    postgres_server: Postgres, template_database: str, nats_server: Nats
+) -> AsyncIterator[Gateways]:
+    contracts = ContractsSettings(heartbeat_interval_seconds=A_BEAT_SECONDS)
+    async with shared_gateway(
+        postgres_server, template_database, nats_server, admitting=True, contracts=contracts
+    ) as made:
+        yield made
 
 
 async def _ended(process: Process) -> tuple[int | None, bytes, bytes]:
@@ -51,6 +71,30 @@ async def test_its_newest_line_is_its_activity_and_its_environment_names_the_age
     code, out, err = await _ended(child)
     assert (code, out, err) == (143, b"builds builder\n", b"")
     await team.turns("offline")  # it was told to end: no crash
+
+
+@in_the_system
+async def test_a_silent_command_that_computes_tells_of_growing_processor_time(
+    process: Start, team: Team
+) -> None:
+    """So that it is not stuck: each of its heartbeats is progress, though it writes nothing."""
+    child = await process(*_python("while True: pass"))
+    await team.turns("ready")
+
+    seconds: list[float] = []
+
+    async def grew() -> bool:
+        record = (await team.http.send("GET", f"/contracts/{team.contract_id}/agents/builder")).body
+        told = cast("dict[str, float] | None", record["child"])
+        if told is not None and told["cpu_seconds"] not in seconds:
+            seconds.append(told["cpu_seconds"])
+        return len(seconds) >= 3
+
+    await eventually(grew)
+    assert seconds == sorted(seconds)
+    child.terminate()
+    await _ended(child)
+    await team.turns("offline")
 
 
 @in_the_system
