@@ -47,6 +47,9 @@ class Team:
     async def task(self, name: str, role: str = "builder") -> Task:
         return await self.contracts.create_task(self.contract_id, name, role=role)
 
+    async def missing_deliverables(self) -> list[str]:
+        return list((await self.contracts.get(self.contract_id)).missing_deliverables())
+
     async def find(self, name: str) -> Task:
         return next(task for task in await self.contracts.tasks(self.contract_id) if task.name == name)
 

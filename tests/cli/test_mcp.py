@@ -93,6 +93,12 @@ async def test_a_model_goes_through_a_whole_task_with_a_question_in_the_middle(
         assert (asked["answer"], (await waiting)["answer"]) == (None, "blue")
         contract = await _called(model, "read_contract")
         assert cast("list[dict[str, object]]", contract["questions"])[0]["answer"] == "blue"
+        missing = await team.missing_deliverables()
+        done = await _called(model, "complete_deliverable", deliverable_id=missing[0], evidence="house.md")
+        assert done == {"phase": "plan", "missing_deliverables": missing[1:]}
+        assert await team.missing_deliverables() == missing[1:]
+        events = (await team.http.send("GET", f"/contracts/{team.contract_id}/events")).body
+        assert "house.md" in str(events)
         await _called(model, "complete_task", task_id=created.id, result="a blue house")
         await team.turns("ready")
         assert (await team.find("build it")).result == "a blue house"
