@@ -9,7 +9,6 @@ import { Store } from "./store";
 import { type Condition, type Socket, Stream } from "./stream";
 
 const PAINT_MS = 200; // 5 paints a second
-const MOST_FLASHES = 12; // above that everything would flash, which says nothing
 const KEPT_EVENTS = 60;
 const READ_AGAIN_MS = 2000;
 const SIGHT_MS = 500; // while rows pass by nothing is asked for each of them
@@ -28,8 +27,6 @@ class Live {
   paused = $state(false);
   held = $state(0); // changes that came while it is paused
   events = $state.raw<readonly MonitorEvent[]>([]); // newest first
-  /** Ids of the rows whose change may flash: those of the last paint, unless they were too many. */
-  flashing: ReadonlySet<string> = new Set();
   readonly store = new Store();
   /** Which rows the newest paint changed or took away: who holds a list mends it, instead of making it anew. */
   touched: { readonly painted: number; readonly ids: ReadonlySet<string> } = { painted: 0, ids: new Set() };
@@ -146,7 +143,6 @@ class Live {
     if (this.store.waiting === 0) return;
     const { changed, removed, events } = this.store.paint();
     this.touched = { painted: this.painted + 1, ids: removed.size === 0 ? changed : new Set([...changed, ...removed]) };
-    this.flashing = changed.size <= MOST_FLASHES ? changed : new Set();
     if (events.length > 0) {
       this.events = [...[...events].reverse(), ...this.events].slice(0, KEPT_EVENTS);
       for (const follower of this.followers) follower(events);
