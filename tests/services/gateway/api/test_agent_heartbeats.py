@@ -87,7 +87,8 @@ async def test_what_an_agent_joined_with_is_recorded_and_shown(
         async def heard() -> list[dict[str, object]]:
             return listed(body(await http.get(f"{path}/heartbeats"))["heartbeats"])
 
-        first = (await eventually(heard))[0]
+        beats: list[dict[str, object]] = await eventually(heard)
+        first = beats[0]
         assert {"activity": "runs tests", "progress": 40, "connection_id": "a1"}.items() <= first.items()
 
         async def shown() -> dict[str, object]:
