@@ -19,17 +19,11 @@ from makima_cli.hook.send import KEPT_CHARACTERS, MAX_EVENT_BYTES, hand_over
 from makima_sdk import local_socket
 from makima_sdk.local_socket import MAX_LINE_BYTES
 
+from tests.daemon.hook_session import one_of_each_kind
+
 RUN = "import sys; sys.argv[1:] = ['hook']; from makima_cli.entry import main; main()"
 SOCKET = "daemon.sock"
 SLOW_MACHINE_SECONDS = 5.0  # far above what it may take, far below what a person waits for
-
-EVENTS: list[dict[str, object]] = [
-    {"hook_event_name": "SessionStart", "session_id": "5f0c", "source": "startup", "cwd": "/src"},
-    {"hook_event_name": "PreToolUse", "tool_name": "Bash", "tool_input": {"command": "make\ntest"}},
-    {"hook_event_name": "SomethingNew", "with": ["members", {"of": "any kind"}]},
-    {"hook_event_name": "SessionEnd", "reason": "logout"},
-]
-
 
 class Told:
     """The requests that came, and what to answer."""
@@ -77,11 +71,12 @@ QUIET = (0, b"", b"")
 
 
 async def test_each_event_reaches_the_daemon_as_it_came_in_order_with_who_it_is_about(tmp_path: Path) -> None:
+    events = [event for event, _ in one_of_each_kind()]
     async with daemon(tmp_path) as told:
-        for event in EVENTS:
+        for event in events:
             written = json.dumps(event, indent=2).encode()
             assert await hooked(tmp_path, written, MAKIMA_CONNECTION_ID="conn-1") == QUIET
-    assert [request["event"] for request in told.requests] == EVENTS
+    assert [request["event"] for request in told.requests] == events
     assert {(one["op"], one["contract_id"], one["role"], one["connection_id"]) for one in told.requests} == {
         ("hook", "c1", "builder", "conn-1")
     }

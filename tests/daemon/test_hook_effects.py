@@ -4,47 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from makima_daemon.held_agents import may_join_again
-from makima_daemon.hooks import EFFECTS, SHOWN_CHARACTERS, Effect, Event, effect_of
+from makima_daemon.hooks import EFFECTS, SHOWN_CHARACTERS, Effect, effect_of
 from makima_sdk.problems import AgentLostError, MakimaError, ProblemError, SupersededError, UnreachableError
 
-# A session as its hooks wrote it, each with what the agent then does.
-SESSION: list[tuple[Event, Effect | None]] = [
-    ({"hook_event_name": "SessionStart", "source": "startup"}, Effect("session started")),
-    ({"hook_event_name": "UserPromptSubmit", "prompt": "mend it"}, Effect("reading a prompt")),
-    (
-        {
-            "hook_event_name": "PreToolUse",
-            "tool_name": "Bash",
-            "tool_input": {"command": "curl -H 'Authorization: Bearer s3cret' x"},
-        },
-        Effect("Bash: curl"),
-    ),
-    (
-        {"hook_event_name": "PermissionRequest", "tool_name": "Bash", "tool_input": {"description": "Push"}},
-        Effect("waiting for a person: may it use Bash: Push", waits=True),
-    ),
-    (
-        {"hook_event_name": "Notification", "message": "Claude needs your permission"},
-        Effect("waiting for a person: Claude needs your permission", waits=True),
-    ),
-    ({"hook_event_name": "Notification", "notification_type": "auth_success", "message": "in"}, None),
-    (
-        {
-            "hook_event_name": "PostToolUse",
-            "tool_name": "Edit",
-            "tool_input": {"file_path": "/home/x/app.py"},
-        },
-        Effect("Edit: app.py — done"),
-    ),
-    ({"hook_event_name": "PreToolUse", "tool_name": "mcp__makima__ask"}, Effect("mcp__makima__ask")),
-    ({"hook_event_name": "SubagentStop"}, None),
-    ({"hook_event_name": "Stop", "stop_hook_active": False}, Effect("idle")),
-    ({"hook_event_name": "SessionEnd", "reason": "clear"}, None),
-    ({"hook_event_name": "SessionEnd", "reason": "logout"}, Effect(leaves=True)),
-]
+from tests.daemon.hook_session import SESSION
+
+def test_the_session_has_each_kind_that_means_something() -> None:
+    assert set(EFFECTS) <= {event["hook_event_name"] for event, _ in SESSION}
 
 
-def test_a_recorded_session_means_what_happened_in_it() -> None:
+def test_each_event_of_a_session_means_what_happened_in_it() -> None:
     assert [(event, effect_of(event)) for event, _ in SESSION] == SESSION
 
 

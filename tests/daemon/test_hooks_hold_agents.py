@@ -4,13 +4,20 @@ import asyncio
 import json
 import subprocess
 import sys
+from asyncio.subprocess import PIPE, STDOUT
+from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from makima_daemon import held_agents
-from makima_kernel.testing import eventually
+from makima_daemon.hooks import Event
+from makima_kernel.testing import PATIENCE, eventually
+from makima_schemas import subjects
 from makima_sdk.local_socket import LISTED_PIDS
 
+from tests.daemon.hook_session import SESSION_ID, one_of_each_kind
 from tests.daemon.machine import Machine
+from tests.sdk.proxy import Proxy
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("daemon agents")]
 
@@ -125,26 +132,121 @@ async def test_no_more_processes_are_looked_up_than_a_hook_lists(
     assert len(looked_up) == LISTED_PIDS
 
 
-async def test_the_command_that_hooks_run_reaches_the_daemon(machine: Machine) -> None:
-    contract = await machine.contract()
+async def run_hook(machine: Machine, contract: str, event: Event) -> bytes:
+    """What `makima hook` prints, as a coding agent runs it; its exit code is 0."""
     run = "import sys; sys.argv[1:] = ['hook']; from makima_cli.entry import main; main()"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        run,
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=STDOUT,
+        env={
+            "MAKIMA_DAEMON_SOCKET": str(machine.workspace.socket),
+            "MAKIMA_CONTRACT": contract,
+            "MAKIMA_ROLE": "builder",
+        },
+    )
+    out, _ = await asyncio.wait_for(process.communicate(json.dumps(event).encode()), PATIENCE)
+    assert process.returncode == 0
+    return out
+
+
+async def test_a_whole_session_through_the_command_that_hooks_run_is_seen_step_by_step(
+    machine: Machine,
+) -> None:
+    contract = await machine.contract()
+    shown: str | None = None
+
+    async def is_shown() -> bool:
+        return await activity(machine, contract) == shown
+
     async with machine.daemon():
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            run,
-            stdin=asyncio.subprocess.PIPE,
-            env={
-                "MAKIMA_DAEMON_SOCKET": str(machine.workspace.socket),
-                "MAKIMA_CONTRACT": contract,
-                "MAKIMA_ROLE": "builder",
-            },
-        )
-        await process.communicate(b'{"hook_event_name": "SessionStart", "session_id": "5f0c"}')
+        for event, effect in one_of_each_kind():
+            assert await run_hook(machine, contract, event) == b"", event
+            if effect is not None and not effect.leaves:
+                shown = effect.activity
+                await eventually(is_shown, because=f"{shown} is not shown")
+            if event["hook_event_name"] == "SessionStart":
+                record = await machine.gateways.clients[0].get(f"/contracts/{contract}/agents/builder")
+                assert record.json()["connection_id"] == SESSION_ID
+    assert await machine.statuses(contract, "builder") == ["ready", "offline"]
+
+
+async def test_a_session_that_waits_for_a_person_is_quiet_until_its_next_event_and_its_process_is_told_of(
+    machine: Machine,
+) -> None:
+    contract = await machine.contract()
+    beats = await machine.nats.subscribe(subjects.agent_heartbeat(machine.daemon_id, contract, "builder"))
+
+    async def beat(activity: str) -> dict[str, object]:
+        """The first heartbeat that tells this."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                told = json.loads((await beats.next_msg(PATIENCE)).data)
+                if told.get("activity") == activity:
+                    return told
+
+    def quiet_seconds(told: dict[str, object]) -> float:
+        until, sent = (datetime.fromisoformat(str(told[name])) for name in ("quiet_until", "timestamp"))
+        return (until - sent).total_seconds()
+
+    coding_agent = subprocess.Popen(["sleep", "300"])  # noqa: ASYNC220 - as above
+    asks = {"hook_event_name": "PermissionRequest", "tool_name": "Bash"}
+    async with machine.daemon():
+        await hook(machine, contract, hook_event_name="SessionStart", pids=[coding_agent.pid])
+        started = await beat("session started")
+        assert "quiet_until" not in started
+        child = started["child"]
+        assert isinstance(child, dict)
+        assert (child["pid"], child["command"]) == (coding_agent.pid, "sleep")
+        await hook(machine, contract, **asks)
+        waits = await beat("waiting for a person: may it use Bash")
+        assert 0 < quiet_seconds(waits) <= held_agents.QUIET_SECONDS
+        await hook(machine, contract, hook_event_name="PostToolUse", tool_name="Bash")
+        assert "quiet_until" not in await beat("Bash — done")
+        await hook(machine, contract, hook_event_name="SessionEnd")
+    coding_agent.kill()
+    coding_agent.wait()
+
+
+async def test_who_waits_for_a_person_for_long_announces_it_again_and_again(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held_agents, "GONE_POLL_SECONDS", 0.05)
+    monkeypatch.setattr(held_agents, "QUIET_SECONDS", 2.0)
+    contract = await machine.contract()
+    beats = await machine.nats.subscribe(subjects.agent_heartbeat(machine.daemon_id, contract, "builder"))
+    until: set[object] = set()
+    async with machine.daemon():
+        await hook(machine, contract, hook_event_name="PermissionRequest", tool_name="Bash")
+        async with asyncio.timeout(PATIENCE):
+            while len(until) < 3:  # from one event
+                until |= {json.loads((await beats.next_msg(PATIENCE)).data).get("quiet_until")} - {None}
+
+
+async def test_while_makima_is_away_a_hook_is_answered_at_once_and_the_agent_is_joined_when_it_is_back(
+    machine: Machine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held_agents, "JOIN_RETRY_SECONDS", 0.05)
+    caplog.set_level("INFO", "makima_daemon")
+    contract = await machine.contract()
+    gateway = Proxy(int(machine.connection.url.rsplit(":", 1)[1]))
+    through = replace(machine.connection, url=f"http://127.0.0.1:{gateway.port}")
+    async with await gateway.serve(), machine.daemon(connection=through):
+        gateway.take_away()
+        for event, _ in one_of_each_kind()[:4]:
+            assert await run_hook(machine, contract, event) == b""
+            asked = await hook(machine, contract, **{**event, "session_id": SESSION_ID})
+            assert asked == {"ok": True}
+        await eventually(lambda: [each for each in caplog.records if each.message == "hook.not_held"])
+        assert await machine.statuses(contract, "builder") == []
+        gateway.bring_back()
         await machine.until(contract, "builder", "ready")
 
-        async def known() -> bool:
-            record = await machine.gateways.clients[0].get(f"/contracts/{contract}/agents/builder")
-            return record.json().get("connection_id") == "5f0c"
+        async def shown() -> bool:
+            return await activity(machine, contract) == "Edit: app.py — done"
 
-        await eventually(known)
+        await eventually(shown, because="the newest event is not shown")
+        gateway.cut()
