@@ -133,8 +133,11 @@ async def test_a_script_stays_who_it_is_when_the_clock_is_set(monkeypatch: pytes
 async def test_a_restart_of_what_no_daemon_runs_is_refused_and_what_is_missing_is_named(
     makima: Makima, team: Team
 ) -> None:
-    refused = await makima("agent", "restart", "--reason", "stuck", "--format", "json")
-    assert refused.exit in {3, 8}
-    assert "code" in _object(refused.problem)
+    restart = ("agent", "restart", "--reason", "stuck", "--format", "json")
+    unknown = await makima(*restart)
+    assert (unknown.exit, _object(unknown.problem)["code"]) == (3, "PARTICIPANT_NOT_FOUND")
+    await team.agents.join(team.contract_id, "builder", "script-1")
+    nobodys = await makima(*restart)
+    assert (nobodys.exit, _object(nobodys.problem)["code"]) == (8, "UNAVAILABLE")
     missing = await makima("agent", "leave", MAKIMA_ROLE="")
     assert (missing.exit, "--role" in missing.err, "MAKIMA_ROLE" in missing.err) == (2, True, True)

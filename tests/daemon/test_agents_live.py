@@ -2,15 +2,19 @@
 runs twice.
 """
 
+import asyncio
 import json
 import os
+import sys
+from asyncio.subprocess import PIPE
 
 import httpx
 import psutil
 import pytest
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 
 from tests.daemon.machine import Machine, kill
+from tests.services.gateway.harness import ADMIN
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("daemon agents")]
 
@@ -48,10 +52,11 @@ async def test_one_that_always_fails_is_dead_failed_revive_and_a_person_revives_
         assert again["accepted"] is False
         assert "failed after every restart" in str(again["reason"])
         (machine.folder / "worktrees" / contract / "mended").touch()
-        assert await machine.say("restart", contract_id=contract, role=role, reason="mended") == {
-            "accepted": True
-        }
-        await machine.until(contract, role, "restarting", "dead_failed_revive", "ready")
+        answer = await machine.gateways.clients[0].post(
+            f"/contracts/{contract}/agents/{role}/restart", json={"reason": "mended"}
+        )
+        assert answer.status_code == 202, answer.text
+        await machine.until(contract, role, "restarting", "dead_failed_revive", "restarting", "ready")
         await machine.one_process(contract)
 
 
@@ -85,12 +90,22 @@ async def test_a_restart_that_a_person_asks_for_replaces_the_process(machine: Ma
         contract = await machine.started("steady")
         await machine.until(contract, "steady", "ready")
         first = await machine.one_process(contract)
-        answer = await machine.gateways.clients[0].post(
-            f"/contracts/{contract}/agents/steady/restart", json={}
+        asking = ("agent", "restart", "--contract", contract, "--role", "steady", "--reason", "it loops")
+        environ = {
+            "MAKIMA_URL": machine.connection.url,
+            "MAKIMA_TOKEN": ADMIN,
+            "HOME": str(machine.folder.parent),
+        }
+        makima = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "makima_cli.main", *asking, env=environ, stdout=PIPE, stderr=PIPE
         )
-        assert answer.status_code == 202, answer.text
+        out, err = await asyncio.wait_for(makima.communicate(), PATIENCE)
+        assert (makima.returncode, out, err) == (0, b"the daemon is asked to restart steady\n", b"")
+        await machine.until(contract, "steady", "ready", "restarting", "ready")
         await machine.one_process(contract, other_than=first)
         assert not psutil.pid_exists(first)
+        reasons = [getattr(each, "reason", None) for each in await machine.events(contract, "steady")]
+        assert "it loops" in reasons, reasons
 
 
 async def test_a_superseded_process_ends_at_once_and_is_not_restarted(machine: Machine) -> None:
