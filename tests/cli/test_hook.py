@@ -25,6 +25,7 @@ RUN = "import sys; sys.argv[1:] = ['hook']; from makima_cli.entry import main; m
 SOCKET = "daemon.sock"
 SLOW_MACHINE_SECONDS = 5.0  # far above what it may take, far below what a person waits for
 
+
 class Told:
     """The requests that came, and what to answer."""
 

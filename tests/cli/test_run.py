@@ -13,7 +13,7 @@ from typing import cast
 import pytest
 import pytest_asyncio
 from makima_cli.run.output import SHOWN_CHARACTERS, LineReader, Pump, shown, written
-from makima_kernel.service.settings import ContractsSettings
+from makima_kernel.service.contracts_settings import ContractsSettings
 from makima_kernel.testing.eventually import PATIENCE, eventually
 from makima_local.nats import Nats
 from makima_local.postgres import Postgres

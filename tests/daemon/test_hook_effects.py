@@ -9,6 +9,7 @@ from makima_sdk.problems import AgentLostError, MakimaError, ProblemError, Super
 
 from tests.daemon.hook_session import SESSION
 
+
 def test_the_session_has_each_kind_that_means_something() -> None:
     assert set(EFFECTS) <= {event["hook_event_name"] for event, _ in SESSION}
 

@@ -61,7 +61,7 @@ async def by_everybody(actors: Actors) -> Comparison:
     other: list[str] = []
     asked = 0
     for route in [route for route in ROUTES if not route.startswith("WS ")]:
-        for asker, task in [(asker, task) for asker in ASKERS for task in tasks_asked(route, asker)]:
+        for asker, task in [(each, task) for each in ASKERS for task in tasks_asked(route, each)]:
             expected, answer = refusal(route, asker, task), await actors.ask(asker, route, task=task)
             code = None if answer.is_success else ErrorCode(str(body(answer)["code"]))
             asked += 1

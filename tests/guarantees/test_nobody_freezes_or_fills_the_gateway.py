@@ -175,6 +175,7 @@ async def test_one_owner_at_its_limit_makes_no_other_wait(
     assert served.count(429) == len(slow) - AT_ONCE
     shed = next(answer for answer in alices if answer.status_code == 429)
     assert (shed.headers["Retry-After"], body(shed)["code"]) == ("1", "TOO_MANY_REQUESTS")
+    assert body(shed)["retry_after_seconds"] == 1
     assert (await alice.get("/contracts")).status_code == 200, "and a moment later all is well"
 
 
@@ -233,7 +234,8 @@ async def test_an_owner_has_as_many_open_contracts_as_the_quota_allows(
     alice: httpx.AsyncClient, bob: httpx.AsyncClient
 ) -> None:
     made = [str((await created(alice))["id"]) for _ in range(QUOTAS.open_contracts)]
-    problem = await refused(alice.post("/contracts", json={"name": "x"}), 409, "QUOTA_EXCEEDED")
+    problem = await refused(alice.post("/contracts", json={"name": "x"}), 403, "QUOTA_EXCEEDED")
+    assert problem["quota"] == "open_contracts"
     assert (problem["limit"], problem["used"]) == (QUOTAS.open_contracts, QUOTAS.open_contracts)
     assert (await created(bob))["id"], "another owner has its own"
     for action in ("start", "complete", "archive"):
@@ -246,5 +248,5 @@ async def test_a_contract_has_as_many_events_as_the_quota_allows(alice: httpx.As
     said = {"role": "user", "content": "x"}
     for _ in range(QUOTAS.events_per_contract - 1):
         assert (await alice.post(f"/contracts/{contract}/messages", json=said)).status_code == 201
-    await refused(alice.post(f"/contracts/{contract}/messages", json=said), 409, "QUOTA_EXCEEDED")
+    await refused(alice.post(f"/contracts/{contract}/messages", json=said), 403, "QUOTA_EXCEEDED")
     assert (await alice.post(f"/contracts/{contract}/fail")).status_code == 200, "it can still be ended"

@@ -16,3 +16,15 @@ class Refused(Exception):  # noqa: N818 - a refusal is a regular reply, not an e
         self.detail = detail
         self.hint = hint
         self.members = members
+
+
+def over_quota(quota: str, *, limit: int, used: int, detail: str, instead: str) -> Refused:
+    """`QUOTA_EXCEEDED`. `quota`: the name of the setting, e.g. `events_per_contract`; `instead`: what the caller may do."""
+    return Refused(
+        ErrorCode.QUOTA_EXCEEDED,
+        detail,
+        hint=f"{instead}; an operator can raise quotas.{quota}",
+        quota=quota,
+        limit=limit,
+        used=used,
+    )

@@ -45,10 +45,11 @@ async def build(service: Service) -> None:
         exists=lambda contract: contract.exists,
         on_event=_count,
         check_quota=event_quota(
+            "events_per_contract",
             settings.quotas.events_per_contract,
             is_repeatable,
             of="contract",
-            hint="go on in a new contract; an operator can raise quotas.events_per_contract",
+            instead="go on in a new contract",
         ),
         consult=AgentLookup(queries, service.log, service.appender).consult,
     )

@@ -86,10 +86,11 @@ def _command_handlers(service: Service) -> CommandHandlers:
     """Where commands about each kind of sender are decided."""
     log, appender = service.log, service.appender
     agents_quota = event_quota(
+        "events_per_agent",
         service.settings.quotas.events_per_agent,
         is_repeatable,
         of="agent",
-        hint="join under another role, or in a new contract; an operator can raise quotas.events_per_agent",
+        instead="join under another role, or in a new contract",
     )
     return CommandHandlers(
         CommandHandler(

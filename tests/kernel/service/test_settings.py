@@ -19,7 +19,7 @@ def test_arguments_win_over_the_environment_and_that_over_the_file(
     toml: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     toml.write_text(
-        'log_level = "debug"\nport = 1\nhealth_port = 1\n[contracts]\nheartbeat_interval_seconds = 7\nagent_timeout_seconds = 18\n'
+        'log_level = "debug"\nport = 1\nhealth_port = 1\n[contracts]\nheartbeat_interval_seconds = 7\nagent_timeout_seconds = 24\n'
     )
     monkeypatch.setenv("MAKIMA_PORT", "2")
     monkeypatch.setenv("MAKIMA_HEALTH_PORT", "2")
@@ -28,7 +28,7 @@ def test_arguments_win_over_the_environment_and_that_over_the_file(
     assert (settings.log_level, settings.port, settings.health_port) == ("debug", 2, 3)
     assert (settings.contracts.heartbeat_interval_seconds, settings.contracts.agent_timeout_seconds) == (
         9.5,
-        18,
+        24,
     )
 
 
@@ -59,11 +59,11 @@ def test_without_any_source_the_plans_deadlines_hold() -> None:
         ("[contracts]\nheartbeat_timeout_seconds = 0", "setting contracts.heartbeat_timeout_seconds: "),
         (
             "[contracts]\nheartbeat_timeout_seconds = 44",
-            "setting contracts: Value error, heartbeat_timeout_seconds is 44; with a heartbeat each 30 s it is at least 45",
+            "setting contracts: Value error, heartbeat_timeout_seconds is 44; with a heartbeat each 30 s and a reconnect grace of 3 s it is at least 63",
         ),
         (
             "[contracts]\nagent_timeout_seconds = 30",
-            "setting contracts: Value error, agent_timeout_seconds is 30; with a heartbeat each 30 s it is at least 45",
+            "setting contracts: Value error, agent_timeout_seconds is 30; with a heartbeat each 30 s and a reconnect grace of 3 s it is at least 63",
         ),
         (
             "recorder_shards = []",

@@ -33,7 +33,7 @@ from tests.contracts_in_the_log import create_contracts
 
 INTERVAL = 0.3
 TIMEOUT = 2.0
-GRACE = 1.0
+GRACE = 0.9  # with two intervals, the shortest timeout
 CONTRACTS = tuple(f"c{number}" for number in range(40))  # of a fleet's supervisors
 
 

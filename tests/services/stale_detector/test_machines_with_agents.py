@@ -5,8 +5,11 @@ the defaults.
 from dataclasses import replace
 
 import pytest
+from makima_kernel.service.contracts_settings import ContractsSettings
+from makima_stale_detector.app import timeouts
 from makima_stale_detector.domain.members.sender import Tracked
 from makima_stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND, Timeouts
+from pydantic import ValidationError
 
 from tests.services.stale_detector.simulation import Replica, World
 
@@ -19,8 +22,17 @@ TIMEOUTS = Timeouts(
 )
 
 
-def fleet(machines: int, *, agents: int, supervisors: int) -> World:
-    made = World(TIMEOUTS)
+# The shortest that the settings accept.
+SHORTEST = {
+    "heartbeat_interval_seconds": 3.0,
+    "reconnect_grace_seconds": 1.0,
+    "heartbeat_timeout_seconds": 7.0,
+    "agent_timeout_seconds": 7.0,
+}
+
+
+def fleet(machines: int, *, agents: int, supervisors: int, timed: Timeouts = TIMEOUTS) -> World:
+    made = World(timed)
     made.populate_daemons(machines, agents=agents, supervisors=supervisors, owner="ada")
     made.replicas = [Replica(made)]
     made.run(10 * SECOND)
@@ -40,6 +52,22 @@ def test_one_laptop_that_dies_with_forty_agents_is_found_after_the_timeouts_with
     assert sorted(w.found) == sorted(w.dead)
     assert w.holds == {}
     assert all(0 <= each.evidence.lateness_ms <= 250 for each in w.accepted)
+
+
+@pytest.mark.parametrize("machines", [10, 20, 40])
+def test_at_the_shortest_timeout_one_machine_of_many_is_found_without_a_hold(machines: int) -> None:
+    shortest = timeouts(ContractsSettings.model_validate(SHORTEST))
+    w = fleet(machines, agents=5, supervisors=3, timed=shortest)
+    w.dead = on(w, 1)
+    w.run(shortest.timeout + shortest.grace)
+    assert sorted(w.found) == sorted(w.dead)
+    assert w.holds == {}
+
+
+def test_no_shorter_timeout_is_accepted() -> None:
+    for kind in ("heartbeat_timeout_seconds", "agent_timeout_seconds"):
+        with pytest.raises(ValidationError, match="at least 7"):
+            ContractsSettings.model_validate(SHORTEST | {kind: SHORTEST[kind] - 0.01})
 
 
 @pytest.mark.parametrize("back_after", [8 * SECOND, 13 * SECOND, 18 * SECOND])

@@ -30,7 +30,7 @@ async def test_an_agent_joins_as_often_as_the_quota_allows_and_can_still_leave(c
     for asked in (JoinAgent("one-more"), ReportAgentStatus(AgentStatus.WORKING, "n9")):
         refused = await problem(crew, asked)
         assert refused.code is ErrorCode.QUOTA_EXCEEDED
-        assert refused.members == {"limit": 10, "used": 10}
+        assert refused.members == {"quota": "events_per_agent", "limit": 10, "used": 10}
         assert "quotas.events_per_agent" in (refused.hint or "")
     assert not await crew.accepted(JoinAgent("n9")), "who is in force is told so, as it changes nothing"
     assert await crew.refused(JoinAgent("n0")) is ErrorCode.SUPERSEDED
@@ -48,7 +48,7 @@ async def test_a_contract_has_as_many_agents_as_the_quota_allows_reported_ones_i
     for asked in (JoinAgent("b"), ReportAgentStatus(AgentStatus.DEAD)):
         refused = await problem(crew, asked, "c1:reviewer")
         assert refused.code is ErrorCode.QUOTA_EXCEEDED
-        assert refused.members == {"limit": 2, "used": 2}
+        assert refused.members == {"quota": "agents_per_contract", "limit": 2, "used": 2}
         assert "quotas.agents_per_contract" in (refused.hint or "")
     assert isinstance(await crew.ask(JoinAgent("c"), target="c1:tester"), Accepted), "it has a record"
     assert isinstance(await crew.ask(JoinAgent("d"), target="c2:builder"), Accepted), "another contract"

@@ -99,15 +99,21 @@ def test_a_plan_shaped_supervisor_saves_without_a_connection() -> None:
     given(registered(connection=None)).when(save(connection=None)).then(saved(1, connection=None))
 
 
-@pytest.mark.parametrize("room", [Room(99, 100, 0, 10**9), Room(0, 10**9, 99, 100)])
-def test_a_quota_is_said_before_anything_is_stored(room: Room) -> None:
+@pytest.mark.parametrize(
+    ("room", "quota"),
+    [
+        (Room(99, 100, 0, 10**9), "saved_state_mib_per_contract"),
+        (Room(0, 10**9, 99, 100), "saved_state_mib_per_owner"),
+    ],
+)
+def test_a_quota_is_said_before_anything_is_stored(room: Room, quota: str) -> None:
     refused = (
         given(registered())
         .when(replace(save(), room=room))
-        .then_refused(ErrorCode.QUOTA_EXCEEDED, limit=100, used=99)
+        .then_refused(ErrorCode.QUOTA_EXCEEDED, quota=quota, limit=100, used=99)
     )
     assert refused.hint is not None
-    assert "quotas.saved_state_mib_per_" in refused.hint
+    assert f"quotas.{quota}" in refused.hint
 
 
 def test_a_save_that_is_too_large_is_refused_with_a_hint() -> None:

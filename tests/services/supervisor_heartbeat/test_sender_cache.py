@@ -231,9 +231,10 @@ def test_the_same_place_of_another_stream_is_another_place() -> None:
 
 
 def test_who_does_not_hold_the_shards_raises_nobody_from_the_dead() -> None:
-    """A standby remembers what it heard while it recorded; since then the broker's clock was set back."""
+    """A standby remembers what it heard while it recorded, also what is newer than the verdict knows."""
     world = World()
     world.settle()
+    world.hear()
     world.senders.lose_shards()
     assert world.learn(world.verdict(1), world.position + 1) == []
     assert [*world.senders.pending_observations()] == []

@@ -80,7 +80,7 @@ def _state(agent: Row) -> str:
 
 def _cells(agent: Row) -> tuple[str, ...]:
     return (
-        render.plain(f"{agent['contract_id'][:8]}/{agent['role']}"),
+        render.plain(f"{str(agent['contract_id'])[:8]}/{agent['role']}"),
         render.plain(agent["contract_name"] or "-"),
         render.plain(_state(agent)),
         render.ago(agent["last_heartbeat_at"]),

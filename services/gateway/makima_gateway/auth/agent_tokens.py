@@ -12,8 +12,7 @@ from makima_kernel.credentials import hash_of
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.named_sql import named
 from makima_schemas.agent import AgentStatus
-from makima_schemas.errors import ErrorCode
-from makima_schemas.refusal import Refused
+from makima_schemas.refusal import over_quota
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
 from makima_gateway.read_model.agent_queries import is_fenced
@@ -83,12 +82,12 @@ class AgentTokens:
             if used >= self._limit:
                 used -= await _delete_ended(connection, *contract)
             if used >= self._limit:
-                raise Refused(
-                    ErrorCode.QUOTA_EXCEEDED,
-                    f"the contract has {used} tokens of agents in force, and may have {self._limit}",
-                    hint="they end with their connections; an operator can raise quotas.agent_tokens_per_contract",
+                raise over_quota(
+                    "agent_tokens_per_contract",
                     limit=self._limit,
                     used=used,
+                    detail=f"the contract has {used} tokens of agents in force, and may have {self._limit}",
+                    instead="they end with their connections",
                 )
             made = await connection.fetchval(
                 SQL["create"],

@@ -110,9 +110,7 @@ POLICY: Final[Mapping[str, Rule]] = {
     },
     f"GET {_CONTRACT}/agents/{{role}}": Rule(EVERYBODY | AGENTS, Scope.CONTRACT, speaker=Speaker.OF_ROLE),
     # What a restored supervisor goes on from, where the answer to `restore` left out the older part of it.
-    f"GET {_CONTRACT}/supervisor/state": Rule(
-        EVERYBODY | AGENTS, Scope.CONTRACT, speaker=Speaker.SUPERVISOR
-    ),
+    f"GET {_CONTRACT}/supervisor/state": Rule(EVERYBODY | AGENTS, Scope.CONTRACT, speaker=Speaker.SUPERVISOR),
     **{
         f"POST {part}": _WORKS
         for part in (

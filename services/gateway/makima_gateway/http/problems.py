@@ -21,7 +21,8 @@ from starlette.responses import Response
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS: Final = 20  # of one refused request, whose body may have thousands
 MAX_ERROR_CHARACTERS: Final = 200  # of a path or message in such an error
-RETRY_AFTER: Final = {"Retry-After": "1"}  # seconds; for refusals of load, which a moment may end
+RETRY_AFTER_SECONDS: Final = 1  # for refusals of load, which a moment may end
+RETRY_AFTER: Final = {"Retry-After": str(RETRY_AFTER_SECONDS)}
 _OF_LOAD: Final = frozenset({ErrorCode.TOO_MANY_REQUESTS, ErrorCode.OVERLOADED})
 _BY_STATUS = {
     404: ErrorCode.NOT_FOUND,
@@ -36,8 +37,10 @@ def problem_response(refused: Refused, headers: dict[str, str] | None = None) ->
     status = HTTP_STATUS[refused.code]
     if refused.code is ErrorCode.UNAUTHORIZED:
         headers = {"WWW-Authenticate": "Bearer"} | (headers or {})
+    members = refused.members
     if refused.code in _OF_LOAD:
         headers = RETRY_AFTER | (headers or {})
+        members = {"retry_after_seconds": RETRY_AFTER_SECONDS, **members}
     body = {
         "type": f"urn:makima:problem:{refused.code.lower()}",
         "title": refused.code.replace("_", " ").capitalize(),
@@ -46,7 +49,7 @@ def problem_response(refused: Refused, headers: dict[str, str] | None = None) ->
         "code": refused.code,
         "hint": refused.hint,
         "trace_id": traces.trace_id(),
-        **refused.members,
+        **members,
     }
     return Response(orjson.dumps(body), status, headers, MEDIA_TYPE)
 

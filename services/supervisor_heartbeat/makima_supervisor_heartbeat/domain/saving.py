@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from makima_schemas.errors import ErrorCode
-from makima_schemas.refusal import Refused
+from makima_schemas.refusal import Refused, over_quota
 from makima_schemas.saved_state import hash_of, refuse_oversize, size_of
 from makima_schemas.supervisor import CheckpointSaved, SaveKind, SupervisorSaved
 
@@ -81,10 +81,6 @@ def _saved(save: Save, chain: Chain) -> SupervisorSaved | CheckpointSaved:
 
 def _check(size: int, used: int, limit: int, whose: str, setting: str) -> None:
     if used + size > limit:
-        raise Refused(
-            ErrorCode.QUOTA_EXCEEDED,
-            f"{whose} has {used} bytes of saved state and may have {limit}; this save has {size}",
-            hint=f"save less; an operator can raise quotas.saved_state_mib_per_{setting}",
-            limit=limit,
-            used=used,
-        )
+        detail = f"{whose} has {used} bytes of saved state and may have {limit}; this save has {size}"
+        quota = f"saved_state_mib_per_{setting}"
+        raise over_quota(quota, limit=limit, used=used, detail=detail, instead="save less")

@@ -23,7 +23,7 @@ from makima_schemas.agent import (
 from makima_schemas.commands import Accepted, Reply, Request, problem
 from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import is_agent_id
-from makima_schemas.refusal import Refused
+from makima_schemas.refusal import Refused, over_quota
 from nats.aio.client import Client
 
 from makima_supervisor_heartbeat.domain.agents.refusals import refuse_reserved
@@ -193,12 +193,12 @@ class Agents:
         """
         used = await self._queries.agents_of(tenant, contract_id)
         if used >= self._max_agents:
-            raise Refused(
-                ErrorCode.QUOTA_EXCEEDED,
-                f"the contract has {used} agents, and may have {self._max_agents}",
-                hint="join under a role that it has; an operator can raise quotas.agents_per_contract",
+            raise over_quota(
+                "agents_per_contract",
                 limit=self._max_agents,
                 used=used,
+                detail=f"the contract has {used} agents, and may have {self._max_agents}",
+                instead="join under a role that it has",
             )
 
     async def _catch_up(self) -> None:

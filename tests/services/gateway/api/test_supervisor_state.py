@@ -96,7 +96,7 @@ async def test_a_quota_bounds_what_a_contract_saves(world: Supervised) -> None:
         return (await world.d1.post(f"{world.path}/state", json=message)).status_code != 200
 
     await eventually(full)
-    problem = await refused(world.d1.post(f"{world.path}/state", json=message), 409, "QUOTA_EXCEEDED")
+    problem = await refused(world.d1.post(f"{world.path}/state", json=message), 403, "QUOTA_EXCEEDED")
     assert "quotas.saved_state_mib_per_contract" in str(problem["hint"])
 
 

@@ -1,6 +1,7 @@
 """agents.md, Agent status: which roles a team expects, and which of them are missing."""
 
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 import httpx
 import pytest
@@ -24,9 +25,7 @@ STATUSES = (
 async def team(http: httpx.AsyncClient, contract: str, position: int = 0) -> dict[str, object]:
     answer = await http.get(f"/contracts/{contract}/agents", headers={"Makima-Min-Position": str(position)})
     assert answer.status_code == 200, answer.text
-    found = body(answer)["team"]
-    assert isinstance(found, dict)
-    return found
+    return cast("dict[str, object]", body(answer)["team"])
 
 
 def lacks(*missing: str, of: tuple[str, ...]) -> dict[str, object]:

@@ -31,7 +31,7 @@ def test_every_route_has_a_row_and_every_row_a_route() -> None:
 
 async def test_every_route_answers_everybody_as_its_row_says(actors: Actors) -> None:
     for route in [route for route in ROUTES if not route.startswith("WS ")]:
-        for asker, task in [(asker, task) for asker in ASKERS for task in tasks_asked(route, asker)]:
+        for asker, task in [(each, task) for each in ASKERS for task in tasks_asked(route, each)]:
             expected = refusal(route, asker, task)
             answer = await actors.ask(asker, route, task=task)
             code = None if answer.is_success else ErrorCode(str(body(answer)["code"]))

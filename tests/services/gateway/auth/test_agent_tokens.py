@@ -182,7 +182,7 @@ async def test_of_a_role_the_newest_ones_are_in_force_and_of_a_contract_a_bounde
     for role in ("tester", "reviewer"):
         assert (await http.post(path.format(role), json={"connection_id": "y"})).status_code == 201
     problem = await refused(
-        http.post(path.format("writer"), json={"connection_id": "y"}), 409, "QUOTA_EXCEEDED"
+        http.post(path.format("writer"), json={"connection_id": "y"}), 403, "QUOTA_EXCEEDED"
     )
     assert (problem["limit"], problem["used"]) == (10, 10)
     await pool.execute(
@@ -218,7 +218,7 @@ async def test_at_the_limit_those_whose_time_is_over_make_room_and_until_then_ar
         assert (await http.post(path.format("writer"), json={"connection_id": "y"})).status_code == 201
         await refused(replaced.post(joins, json={"connection_id": "x0"}), 401, "UNAUTHORIZED")
     problem = await refused(
-        http.post(path.format("painter"), json={"connection_id": "y"}), 409, "QUOTA_EXCEEDED"
+        http.post(path.format("painter"), json={"connection_id": "y"}), 403, "QUOTA_EXCEEDED"
     )
     assert problem["used"] == 10, "of the others, none was deleted"
 

@@ -17,7 +17,9 @@ _HINTS: Final[Mapping[ErrorCode, str]] = {
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: "send Content-Type: application/json",
 }
 _MEMBERS: Final[Mapping[ErrorCode, Mapping[str, Member]]] = {
-    ErrorCode.QUOTA_EXCEEDED: {"limit": 200_000, "used": 200_000},
+    ErrorCode.TOO_MANY_REQUESTS: {"retry_after_seconds": 1},
+    ErrorCode.OVERLOADED: {"retry_after_seconds": 1},
+    ErrorCode.QUOTA_EXCEEDED: {"quota": "events_per_contract", "limit": 200_000, "used": 200_000},
     ErrorCode.INVALID_TRANSITION: {"from": "completed", "to": "paused", "allowed": ["active", "archived"]},
     ErrorCode.INVALID_DELIVERABLE: {"phase": "plan", "valid": ["plan-document"]},
     ErrorCode.VALIDATION_FAILED: {"missing": ["Deliverable: plan-document"]},

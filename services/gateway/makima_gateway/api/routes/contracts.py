@@ -7,8 +7,7 @@ from typing import Annotated, Final, Literal
 from fastapi import APIRouter, Query
 from makima_schemas.contract.commands import CreateContract, DeleteContract
 from makima_schemas.contract.model import ContractStatus
-from makima_schemas.errors import ErrorCode
-from makima_schemas.refusal import Refused
+from makima_schemas.refusal import over_quota
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -171,12 +170,12 @@ async def _check_quota(write: WriteContext, contract_id: str) -> None:
     limit = write.gateway.settings.quotas.open_contracts
     if used < limit or await write.gateway.owners.of(tenant, contract_id) is not None:
         return
-    raise Refused(
-        ErrorCode.QUOTA_EXCEEDED,
-        f"{owner} has {used} open contracts, and may have {limit}",
-        hint="complete, fail or archive some; an operator can raise quotas.open_contracts",
+    raise over_quota(
+        "open_contracts",
         limit=limit,
         used=used,
+        detail=f"{owner} has {used} open contracts, and may have {limit}",
+        instead="complete, fail or archive some",
     )
 
 
