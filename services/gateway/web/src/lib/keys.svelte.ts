@@ -1,4 +1,5 @@
-/** One key each, and `g x`. They can be switched off (WCAG 2.1.4); Ctrl K and Esc remain. */
+/** One key each, and `g x`. They can be switched off (WCAG 2.1.4); Ctrl K and Esc remain, and the arrows within a list.
+ * Who has a handler of its own for such a key asks `takes` first. */
 
 export type Bindings = Readonly<Record<string, (event: KeyboardEvent) => void>>;
 
@@ -28,12 +29,15 @@ class Keys {
     return () => (this.layers = this.layers.filter((layer) => layer !== bindings));
   }
 
+  /** True if the page may take it as a single key: they are switched on, and it is neither combined nor typed. */
+  takes(event: KeyboardEvent): boolean {
+    return this.on && isAlone(event) && !isField(event.target);
+  }
+
   private pressed(event: KeyboardEvent): void {
     if (event.defaultPrevented || event.isComposing) return;
-    const combined = event.ctrlKey || event.metaKey;
-    if (combined && event.key.toLowerCase() === "k" && !event.altKey) return this.run("Ctrl K", event);
-    if (combined || event.altKey || document.querySelector("dialog[open]") !== null) return;
-    if (event.key !== "Escape" && (!this.on || isField(event.target))) return;
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k" && !event.altKey) return this.run("Ctrl K", event);
+    if (!this.takes(event) && !(event.key === "Escape" && isAlone(event))) return;
     if (event.key === "g") {
       this.chord = event.timeStamp;
       return;
@@ -49,6 +53,11 @@ class Keys {
     if (name === "Ctrl K" || name === "/" || name.startsWith("Arrow")) event.preventDefault();
     found[name]!(event);
   }
+}
+
+/** Neither combined with another key, nor for a dialog that is open, nor taken already. */
+function isAlone(event: KeyboardEvent): boolean {
+  return !event.ctrlKey && !event.metaKey && !event.altKey && !event.defaultPrevented && !event.isComposing && document.querySelector("dialog[open]") === null;
 }
 
 function isField(target: EventTarget | null): boolean {

@@ -24,3 +24,11 @@ class Needs {
 }
 
 export const needs = new Needs();
+
+/** The next line that waits for a person gets the focus, after the last one the first; false if there is none on the page. */
+export function focusNext(): boolean {
+  const lines = [...document.querySelectorAll<HTMLElement>("[data-need]")];
+  const at = lines.findIndex((line) => line.contains(document.activeElement));
+  lines[(at + 1) % lines.length]?.focus();
+  return lines.length > 0;
+}

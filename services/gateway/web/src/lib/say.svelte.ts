@@ -34,3 +34,8 @@ export async function copy(text: string): Promise<boolean> {
     return false;
   }
 }
+
+/** Copy a command, and say so; where the browser does not let the page, show it. */
+export async function copyCommand(command: string): Promise<void> {
+  say.done((await copy(command)) ? `Copied: ${command}` : command);
+}
