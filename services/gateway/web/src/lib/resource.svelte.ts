@@ -35,9 +35,11 @@ export class Resource<Body> {
   constructor(private readonly path: () => string | null, on: (event: MonitorEvent) => boolean = () => false, every: number | null = null) {
     $effect(() => {
       const path = this.path();
+      this.asked += 1; // what is on its way is of another path
       this.body = null;
       this.error = null;
       this.at = null;
+      this.reading = false;
       if (path !== null) void this.read(0);
       const ends = live.follow((events) => {
         const found = events.filter(on);
