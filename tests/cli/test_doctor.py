@@ -90,6 +90,7 @@ async def test_a_full_disk_and_missing_programs_are_problems(
 def test_what_the_server_says_of_itself_is_told_by_one_line_each() -> None:
     lacking = {"ready": False, "replicas": [{"version": "1", "failing": {"postgres": "away"}}]}
     noted = {"ready": True, "replicas": [{"version": "2", "warnings": {"disk": "fills up"}}]}
+    holds = [{"owner_id": "alice", "until": None}, {"owner_id": None, "until": None}, "of an older server"]
     services = [
         {"name": "contract", **lacking},
         {"name": "gateway", **noted},
@@ -97,7 +98,7 @@ def test_what_the_server_says_of_itself_is_told_by_one_line_each() -> None:
     ]
     found = {
         each.check: each
-        for each in answers.of_system({"services": services, "detector": {"holds": ["alice"]}}, "1")
+        for each in answers.of_system({"services": services, "detector": {"holds": holds}}, "1")
     }
     assert _said(found["service contract"]) == (State.PROBLEM, "postgres: away")
     assert _said(found["service gateway"]) == (State.WARNING, "disk: fills up")
@@ -105,6 +106,7 @@ def test_what_the_server_says_of_itself_is_told_by_one_line_each() -> None:
     assert found["service completion_detector"].state is State.PROBLEM
     assert _said(found["version"]) == (State.WARNING, "this command is 1, the services are 1, 2")
     assert found["detector"].state is State.WARNING
+    assert "alice, the daemons, of an older server" in found["detector"].text
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Builds the stale-detector: creates its parts and registers their loops and health checks."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 
 from makima_kernel.commands.router import CommandRouter
@@ -8,9 +9,11 @@ from makima_kernel.projections.projection import Applied
 from makima_kernel.service.contracts_settings import ContractsSettings
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.silence_timeout import silence_seconds
+from makima_schemas.times import rfc3339
 
 from makima_stale_detector.domain.shards.observed_clock import SECOND, Timeouts
 from makima_stale_detector.domain.verdicts.detector import Detector
+from makima_stale_detector.domain.verdicts.open_holds import open_holds
 from makima_stale_detector.handlers.agent_cleaner import AgentCleaner
 from makima_stale_detector.handlers.audit_sources import AuditSources
 from makima_stale_detector.handlers.auditor import Auditor
@@ -30,6 +33,24 @@ from makima_stale_detector.queries import Queries
 
 NAME = "stale_detector"
 MAX_NAMED = 100  # owners with a hold that this replica names when it is asked how it is
+
+
+def _holds(detector: Detector) -> list[dict[str, object]]:
+    """As `makima_gateway.system.holds` reads them."""
+    return [
+        {
+            "owner_id": each.owner or None,
+            "since": _time(each.since),
+            "until": _time(each.until),
+            "silent": each.silent,
+            "senders": each.senders,
+        }
+        for each in open_holds(detector.groups, detector.shards, detector.timeouts)[:MAX_NAMED]
+    ]
+
+
+def _time(nanoseconds: int | None) -> str | None:
+    return None if nanoseconds is None else rfc3339(datetime.fromtimestamp(nanoseconds / 1e9, UTC))
 
 
 async def build(service: Service) -> None:
@@ -56,7 +77,8 @@ async def build(service: Service) -> None:
     service.status.report("tracked_senders", lambda: len(detector.tracked))
     service.status.report("watermark_age_seconds", local_health.watermark_age)
     service.status.report("verdict_lateness_p99_ms", judge.lateness.p99)
-    service.status.report("held_owners", lambda: detector.groups.held[:MAX_NAMED])
+    service.status.report("held_owners", lambda: detector.groups.held[:MAX_NAMED])  # read by older gateways
+    service.status.report("holds", lambda: _holds(detector))
     outbox = SilenceOutbox(queries, service.appender)
     cleaner = AgentCleaner(queries, service.bus, grace_seconds=settings.contracts.agent_grace_hours * 3600)
     projector = service.project(Silence(), on_commit=_told(outbox, cleaner))

@@ -90,8 +90,12 @@ def _versions(versions: set[str], own: str) -> Finding:
 
 
 def _detector_holds(system: Json) -> list[str]:
+    """Whose verdicts are held back; an older server tells names alone."""
     detector = cast("Json", system.get("detector") or {})
-    return [str(owner) for owner in cast("Sequence[object]", detector.get("holds") or ())]
+    return [
+        str(cast("Json", each).get("owner_id") or "the daemons") if isinstance(each, dict) else str(each)
+        for each in cast("Sequence[object]", detector.get("holds") or ())
+    ]
 
 
 def _list(found: Json, name: str) -> Sequence[Json]:

@@ -24,7 +24,7 @@ def system_lines(state: MonitorState, width: int) -> list[Line]:
         _text(" DETECTOR", width, HEAD),
         _text(
             f"   tracks {detector.get('tracked')}   score {_number(detector.get('score'))}   read up to "
-            f"{_number(detector.get('watermark_age_seconds'))} s ago   holds {detector.get('holds') or 'nothing'}",
+            f"{_number(detector.get('watermark_age_seconds'))} s ago   holds {_holds(detector) or 'nothing'}",
             width,
         ),
         _text("", width),
@@ -68,6 +68,14 @@ def _faults(replica: Members) -> list[str]:
     """What it lacks, what it shares with others, and what it warns of."""
     groups = (cast("Members", replica.get(name) or {}) for name in ("failing", "shared", "warnings"))
     return [f"{name}: {reason}" for group in groups for name, reason in group.items()]
+
+
+def _holds(detector: Members) -> str:
+    """Whose verdicts are held back, and until when at the latest."""
+    return ", ".join(
+        f"{each.get('owner_id') or 'the daemons'} until {each.get('until') or 'not known'}"
+        for each in _items(detector, "holds")
+    )
 
 
 def _items(members: Members, name: str) -> Sequence[Members]:

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Final, cast
+from typing import Final
 
 import orjson
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
@@ -13,11 +13,11 @@ from makima_schemas.times import rfc3339
 from nats.errors import Error as NatsError
 
 from makima_gateway.monitor.subscriptions import SubscriptionIndex
+from makima_gateway.system.holds import DETECTOR, DetectorHold, holds
 from makima_gateway.system.replicas import Replicas, SeenReplica
 
 TICK_INTERVAL_SECONDS: Final = 1.0
 DETECTOR_INTERVAL_SECONDS: Final = 5.0  # between two questions to the detectors, while anybody listens
-DETECTOR: Final = "stale_detector"
 MAX_HEADS: Final = 3600  # heads of the log that are remembered, each with when it was first seen
 
 
@@ -31,7 +31,7 @@ class Pulse:
         self._known_at = monotonic()  # when the log's end was last read
         self._away = False  # the last look at the log failed
         self._watermark_age: float | None = None  # seconds
-        self._held: int | None = None
+        self._holds: list[DetectorHold] | None = None  # None: no detector answers
         self.tick = 0
 
     async def run(self) -> None:
@@ -61,7 +61,8 @@ class Pulse:
                 "watermark_age_ms": None
                 if self._watermark_age is None
                 else max(0, round(self._watermark_age * 1000)),
-                "verdicts_held": self._held,
+                "verdicts_held": None if self._holds is None else len(self._holds),
+                "verdicts_held_until": self._held_until(),
             }
         ).decode()
 
@@ -93,7 +94,7 @@ class Pulse:
                 try:
                     self._note(await self._replicas.now())
                 except (NatsError, OSError):
-                    self._watermark_age = self._held = None
+                    self._watermark_age = self._holds = None
             await asyncio.sleep(DETECTOR_INTERVAL_SECONDS)
 
     def _note(self, seen: list[SeenReplica]) -> None:
@@ -102,10 +103,9 @@ class Pulse:
         ]
         ages = [age for each in figures if isinstance(age := each.get("watermark_age_seconds"), int | float)]
         self._watermark_age = max(ages, default=None)
-        owners = [
-            owner
-            for each in figures
-            if isinstance(held := each.get("held_owners"), list)
-            for owner in cast("list[object]", held)
-        ]
-        self._held = len({str(owner) for owner in owners}) if figures else None
+        self._holds = holds(seen) if figures else None
+
+    def _held_until(self) -> str | None:
+        """The end of the hold that lasts longest, as far as it is known."""
+        ends = [hold.until for hold in self._holds or () if hold.until is not None]
+        return rfc3339(max(ends)) if ends else None

@@ -34,6 +34,7 @@ async def test_a_socket_says_each_second_that_it_lives_and_how_far_it_is(
             "lag_ms",
             "watermark_age_ms",
             "verdicts_held",
+            "verdicts_held_until",
         }
         assert (second["position"], second["lag_ms"]) == (second["head"], 0)
         assert str(first["timestamp"]) < str(second["timestamp"])

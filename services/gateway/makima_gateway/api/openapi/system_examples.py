@@ -18,6 +18,7 @@ from makima_gateway.api.schemas.system import (
     Thresholds,
 )
 from makima_gateway.auth.policy import Role
+from makima_gateway.system.holds import DetectorHold
 
 _AT: Final = datetime(2026, 1, 31, 10, 30, tzinfo=UTC)
 _UNTIL: Final = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -74,7 +75,7 @@ EXAMPLES: Final[Mapping[str, object]] = {
                 ],
             )
         ],
-        detector=DetectorView(1.0, 240, 0.06, []),
+        detector=DetectorView(1.0, 240, 0.06, [DetectorHold("ada", _AT, _UNTIL, 18, 34)]),
         maintenance=[_WINDOW],
         thresholds=_THRESHOLDS,
         flags={"supervisor_heartbeat": True},

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import Final, cast
+from typing import Final
 
 from fastapi import APIRouter
 from makima_kernel.service.disk import free_bytes
@@ -21,10 +21,10 @@ from makima_gateway.api.schemas.system import (
     Thresholds,
 )
 from makima_gateway.http.problems import broker_away
+from makima_gateway.system.holds import DETECTOR, holds
 from makima_gateway.system.replicas import SeenReplica
 
 router = APIRouter(tags=["system"])
-DETECTOR: Final = "stale_detector"
 LAG: Final = "projection_lag_events."
 # The end of a setting's name tells its unit.
 UNITS: Final = ("seconds", "minutes", "hours", "gib")
@@ -76,18 +76,12 @@ def services(seen: Iterable[SeenReplica]) -> list[ServiceView]:
 def detector(seen: Iterable[SeenReplica]) -> DetectorView:
     """Of each figure the worst: a replica that sees less than another is what one must know of."""
     detecting = [one for one in seen if one.answer.service == DETECTOR and not one.silent_seconds]
-    holds = {
-        str(owner)
-        for one in detecting
-        if isinstance(owners := one.answer.figures.get("held_owners"), list)
-        for owner in cast("list[object]", owners)
-    }
     tracked = min(_numbers(detecting, "tracked_senders"), default=None)
     return DetectorView(
         score=min(_numbers(detecting, "detector_score"), default=None),
         tracked=None if tracked is None else int(tracked),
         watermark_age_seconds=max(_numbers(detecting, "watermark_age_seconds"), default=None),
-        holds=sorted(holds),
+        holds=holds(detecting),
     )
 
 

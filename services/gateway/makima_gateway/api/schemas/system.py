@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from makima_gateway.api.schemas.maintenance import MaintenanceWindow
+from makima_gateway.system.holds import DetectorHold
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,12 @@ class ServiceView:
 
 @dataclass(frozen=True, slots=True)
 class DetectorView:
-    """Of the replica of the stale-detector that sees least. `holds`: owners whose verdicts are held back."""
+    """Of the replica of the stale-detector that sees least. `holds`: of owners whose verdicts are held back."""
 
     score: float | None
     tracked: int | None
     watermark_age_seconds: float | None
-    holds: list[str]
+    holds: list[DetectorHold]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import { Problem } from "./api";
 import { api, session } from "./session.svelte";
+import type { Renewed } from "./bands";
 import { clock } from "./clock.svelte";
 import { Heard } from "./heard";
 import type { MonitorEvent, Row } from "./shapes";
@@ -23,6 +24,8 @@ class Live {
   complete = $state(false);
   /** Why not, where the last try failed; the next one follows by itself. */
   unread = $state.raw<Problem | null>(null);
+  /** Everything was read anew, and why; until somebody has read it. */
+  renewed = $state.raw<Renewed | null>(null);
   condition = $state.raw<Condition>({ freshness: "connecting", position: 0, epoch: "", tick: null, attempt: 0, nextAt: null, lostAt: null });
   paused = $state(false);
   held = $state(0); // changes that came while it is paused
@@ -51,7 +54,10 @@ class Live {
           this.schedule();
         },
         condition: (condition) => this.moved(condition),
-        readAnew: (position, why) => void this.readAll(position, why === "reset"),
+        readAnew: (position, why, reason = "") => {
+          if (why === "reset") this.renewed = { at: clock.exact, reason };
+          void this.readAll(position, why === "reset");
+        },
         signedOut: () => session.signedOut(),
       },
       openSocket,
@@ -66,7 +72,7 @@ class Live {
     this.store.clear();
     this.heard.clear();
     this.complete = false;
-    this.unread = null;
+    this.unread = this.renewed = null;
     if (this.again !== null) clearTimeout(this.again.timer);
     this.again = null;
     this.reading += 1; // what is still being read is nobody's

@@ -40,7 +40,8 @@ export interface Tick {
   readonly timestamp: string;
   readonly lag_ms: number;
   readonly watermark_age_ms: number | null;
-  readonly verdicts_held: number;
+  readonly verdicts_held: number | null; // owners; null: not known
+  readonly verdicts_held_until?: string | null; // absent: of an older gateway
 }
 
 export const EVENT_TYPES = [

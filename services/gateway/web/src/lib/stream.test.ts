@@ -46,7 +46,7 @@ class Hands implements Timers {
 let wires: Wire[];
 let hands: Hands;
 let heard: Message[];
-let anew: [number, string][];
+let anew: (readonly [number, ...string[]])[];
 let states: Condition[];
 let over: number;
 let stream: Stream;
@@ -58,7 +58,7 @@ beforeEach(() => {
   const listener = {
     message: (message: Message) => heard.push(message),
     condition: (condition: Condition) => states.push(condition),
-    readAnew: (position: number, why: string) => anew.push([position, why]),
+    readAnew: (position: number, ...why: string[]) => anew.push([position, ...why]),
     signedOut: () => (over += 1),
   };
   stream = new Stream(listener, () => (wires.push(new Wire()), wire()), hands);
@@ -118,7 +118,7 @@ test("behind is what the server says, not what a timer believes", () => {
 test("another log: everything is read anew", () => {
   wire().say({ type: "hello", epoch: "e", position: 40 });
   wire().say({ type: "reset", reason: "another epoch", epoch: "f", position: 3 });
-  expect(anew.at(-1)).toEqual([3, "reset"]);
+  expect(anew.at(-1)).toEqual([3, "reset", "another epoch"]);
   expect(stream.condition).toMatchObject({ epoch: "f", position: 3 });
 });
 

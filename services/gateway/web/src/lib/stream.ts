@@ -40,7 +40,7 @@ export interface Listener {
   message(message: Message): void;
   condition(condition: Condition): void;
   /** What was read may be of another log, or too old: read it again, at this position or later. */
-  readAnew(position: number, why: "first" | "reset"): void;
+  readAnew(position: number, why: "first" | "reset", reason?: string): void;
   signedOut(): void;
 }
 
@@ -127,7 +127,7 @@ export class Stream {
         break;
       case "reset":
         this.move({ position: message.position, epoch: message.epoch });
-        this.listener.readAnew(message.position, "reset");
+        this.listener.readAnew(message.position, "reset", message.reason);
         break;
       case "Tick":
         this.move({ tick: message, position: Math.max(this.state.position, message.position), freshness: message.lag_ms > BEHIND_MS ? "behind" : "live" });

@@ -7,6 +7,11 @@ from makima_stale_detector.domain.verdicts.mass_silence import ClearedBecause, i
 from makima_stale_detector.domain.verdicts.sender_group import SenderGroup
 
 
+def longest(timeouts: Timeouts) -> int:
+    """For how long (observed ns) a hold lasts at most."""
+    return 2 * timeouts.timeout
+
+
 class HoldEnd:
     """Measured on the observed clocks."""
 
@@ -20,7 +25,7 @@ class HoldEnd:
         heartbeat interval plus one grace: by then every live sender has reconnected (grace) and sent a
         heartbeat (interval), so the remaining suspects are not silent because of an outage on our side.
         """
-        if self._shards.passed(owner.held_since) >= 2 * self._timeouts.timeout:
+        if self._shards.passed(owner.held_since) >= longest(self._timeouts):
             return "hold_expired"
         if is_mass(owner.expiring(owner.unexplained())):
             owner.calm_since = None

@@ -1,0 +1,70 @@
+"""What a gateway with the detector beside it says of verdicts that are held."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import httpx
+import orjson
+import pytest
+import pytest_asyncio
+from makima_kernel.testing import eventually
+from makima_local.nats import Nats
+from makima_local.postgres import Postgres
+from makima_schemas.silence import MassSilenceSuspected, owner_stream
+from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
+
+from tests.services.gateway.harness import Gateways, body, created
+from tests.services.gateway.tokens import client_as
+from tests.shared_gateway import gateway_with_detector
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("gateway system")]
+SOON = timedelta(hours=1)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateways(
+    postgres_server: Postgres, template_database: str, nats_server: Nats
+) -> AsyncIterator[Gateways]:
+    async with gateway_with_detector(postgres_server, template_database, nats_server) as made:
+        yield made
+
+
+@pytest.fixture
+def http(gateways: Gateways) -> httpx.AsyncClient:
+    return gateways.clients[0]
+
+
+async def test_an_open_hold_is_named_with_its_times_and_everybody_is_told_until_when(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
+    contract = str((await created(http))["id"])
+    await gateways.append(
+        f"supervisor-t1-{contract}",
+        SupervisorRegistered(contract, "d1", "c1", SupervisorState.WORKING, "plan"),
+    )
+    before = datetime.now(UTC)
+    await gateways.append(owner_stream("alice"), MassSilenceSuspected(34, 18))
+
+    async def shown() -> dict[str, Any] | None:
+        detector = cast("dict[str, Any]", body(await http.get("/system")))["detector"]
+        known = detector["tracked"] and detector["holds"] and detector["holds"][0]["until"]
+        return detector if known else None
+
+    detector = await eventually(shown, because="no hold is shown with its end")
+    assert detector is not None
+    assert detector["tracked"] >= 1
+    (hold,) = detector["holds"]
+    assert (hold["owner_id"], hold["silent"], hold["senders"]) == ("alice", 0, 0), "as many as are tracked"
+    since, until = (datetime.fromisoformat(hold[name]) for name in ("since", "until"))
+    assert until - since == 2 * timedelta(seconds=120), "twice the timeout"
+    assert before - SOON < since < datetime.now(UTC)
+    async with (
+        client_as(http, "viewer", owner="bob") as viewer,
+        viewer.stream("GET", "/contracts/monitor/events") as stream,
+    ):
+        async for line in stream.aiter_lines():
+            if line.startswith("data:") and '"verdicts_held":1' in line:
+                break
+    tick = orjson.loads(line.removeprefix("data:"))
+    assert datetime.fromisoformat(tick["verdicts_held_until"]) > since
