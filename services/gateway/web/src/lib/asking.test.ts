@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { asked, buttons, operationOf, standStill, typed } from "./asking";
+import { announcement, asked, buttons, operationOf, sinceName, standStill, typed } from "./asking";
 import type { NeedItem } from "./shapes";
 
 const contract = { id: "c1", name: "Fix", phase: "plan", phases: ["plan", "execute"], version: 4 };
@@ -33,4 +33,17 @@ test("an agent that stands still because of two things is one", () => {
   const items = [item({ holds_up: { agents: 3, tasks: 1 } }), item({ holds_up: { agents: 2, tasks: 1 } }), item({ contract: other, holds_up: { agents: 1, tasks: 0 } }), item({ contract: { ...contract, id: "c3" } })];
   expect(standStill(items)).toBe(4);
   expect(standStill([])).toBe(0);
+});
+
+test("what has come to wait is announced once, with what it asks", () => {
+  const question = item({ question: { id: "q1", question: "Which colour?", question_type: "text", options: [] } });
+  const blocked = item({ kind: "blocked", reason: "staging is in use", since: "t2" });
+  const known = new Set([sinceName(question)]);
+  expect(announcement(new Set(), 0, { items: [question], total: 1 })).toBe("Question, Fix: Which colour?");
+  expect(announcement(known, 1, { items: [question], total: 1 })).toBe("");
+  expect(announcement(known, 1, { items: [question, blocked], total: 2 })).toBe("Blocked, Fix: staging is in use. 2 things wait for you.");
+  expect(announcement(new Set(), 0, { items: [question, blocked], total: 2 })).toBe("2 new things wait for you.");
+  expect(announcement(known, 2, { items: [question], total: 1 })).toBe(""); // one was answered
+  expect(announcement(known, 60, { items: [question], total: 61 })).toBe("1 new thing waits for you."); // behind what was read
+  expect(announcement(known, 1, { items: [{ ...question, since: "t9" }], total: 1 })).toBe("Question, Fix: Which colour?"); // it waits again
 });

@@ -1,5 +1,6 @@
 /** What stands in a line of *needs you*, and what its buttons do. Pure. */
 
+import { many } from "./format";
 import type { NeedItem } from "./shapes";
 
 export interface Button {
@@ -67,3 +68,21 @@ export function standStill(items: readonly NeedItem[]): number {
   for (const item of items) of.set(item.contract.id, Math.max(of.get(item.contract.id) ?? 0, item.holds_up?.agents ?? 0));
   return [...of.values()].reduce((sum, agents) => sum + agents, 0);
 }
+
+/** What waits, as it was last seen. */
+export interface Waiting {
+  readonly items: readonly NeedItem[];
+  readonly total: number;
+}
+
+/** What to say to whoever cannot see what has come since; empty: nothing has. `known` names what was seen before. */
+export function announcement(known: ReadonlySet<string>, before: number, { items, total }: Waiting): string {
+  const fresh = items.filter((item) => !known.has(sinceName(item)));
+  const all = total === 1 ? "" : ` ${many(total, "thing")} wait for you.`;
+  if (fresh.length === 1) return `${KIND[fresh[0]!.kind].word}, ${fresh[0]!.contract.name}: ${asked(fresh[0]!).replace(/[.?]?$/, (end) => end || ".")}${all}`;
+  const more = Math.max(fresh.length, total - before); // of a long list only the beginning was read
+  return more > 0 ? `${many(more, "new thing")} ${more === 1 ? "waits" : "wait"} for you.` : "";
+}
+
+/** Names one wait: the same thing that waits again later is another one. */
+export const sinceName = (item: NeedItem): string => `${nameOf(item)} ${item.since}`;
