@@ -82,6 +82,8 @@ async def test_its_keys_select_nothing_and_its_palette_offers_no_act(
         await seen.page.keyboard.press("x")
         await seen.page.keyboard.press("Control+k")
         await expect(seen.page.get_by_role("option").filter(has_text="Overview")).to_be_visible()
+        for act in ("Answer", "Restart", "Pause a"):
+            await expect(seen.page.get_by_role("option").filter(has_text=act)).to_have_count(0)
         await seen.page.keyboard.press("Escape")
         assert await row.get_attribute("aria-selected") is None
         await expect(seen.page.get_by_role("region", name="Batch")).to_have_count(0)

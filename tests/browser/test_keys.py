@@ -226,7 +226,7 @@ async def test_a_contract_is_walked_through_its_time_and_its_lists(
     await press(page, "Enter")
     await expect(past).to_contain_text(f"version 1 of {last}")
     await press(page, "y")
-    await toasts(page, f"makima contracts explain {contract[:8]}")
+    await toasts(page, f"makima contracts explain {contract}")
     await press(page, "Escape Escape")
     await expect(page).to_have_url(f"{seen.origin}/contracts")
     assert seen.complaints == []
@@ -242,7 +242,7 @@ async def test_an_agents_page_leads_to_its_contract_and_back_to_all(
     title = re.compile("builder of Has an agent")
     await expect(seen.page).to_have_title(title)
     await press(seen.page, "y")
-    await toasts(seen.page, f"makima why {contract[:8]}/builder")
+    await toasts(seen.page, f"makima why {contract}/builder")
     await press(seen.page, "u")
     await expect(seen.page).to_have_url(f"{seen.origin}/contracts/{contract}")
     await seen.page.go_back()

@@ -37,4 +37,5 @@ def test_a_copied_command_is_accepted_and_asks_for_what_the_address_shows(addres
         if value in {"nothing", "perhaps"}:  # what the page does not know it leaves out
             continue
         assert accepted[NAMES.get(name, name)] == BOOLEANS.get(value, value), command
-    assert accepted["sort"] is not None
+    if command.startswith(("makima contracts list", "makima agents list")):
+        assert accepted["sort"] is not None

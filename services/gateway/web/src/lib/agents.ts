@@ -64,3 +64,6 @@ export const wantsRestart = (agent: Agent): boolean => isDead(agent.state) || ag
 
 export type AgentSort = "needs" | "progress_at" | "contract";
 export const AGENT_SORTS: readonly (readonly [AgentSort, string])[] = [["needs", "Needs you first"], ["progress_at", "Moved longest ago"], ["contract", "Contract"]];
+
+/** The order that an address asks for, as that of contracts. */
+export const agentSortOf = (query: URLSearchParams): AgentSort => AGENT_SORTS.find(([name]) => name === query.get("sort"))?.[0] ?? "needs";

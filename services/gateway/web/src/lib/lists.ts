@@ -10,6 +10,9 @@ export const SORTS: readonly (readonly [Sort, string])[] = [
   ["needs", "Needs you first"], ["progress_at", "Moved longest ago"], ["created_at", "Newest"], ["name", "Name"],
 ];
 
+/** The order that an address asks for; without one, or with one that is not known: what needs a person first. */
+export const sortOf = (query: URLSearchParams): Sort => SORTS.find(([name]) => name === query.get("sort"))?.[0] ?? "needs";
+
 /** Whether a row fits the filter, as the API's `GET /contracts` understands it. */
 export function fits(filter: Filter): (row: Row) => boolean {
   const statuses = filter["status"]?.split(",");

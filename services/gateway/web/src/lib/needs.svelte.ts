@@ -18,6 +18,9 @@ class Needs {
     this.resource = new Resource<Page<NeedItem>>(() => (live.complete ? "/needs-you?order=since" : null), (event: MonitorEvent) => CHANGES.has(event.type));
   }
 
+  /** The overview brings the oldest question into focus: it is answered there by its keys. */
+  answering = $state(false);
+
   again(): void {
     this.resource?.again();
   }

@@ -13,3 +13,8 @@ test("no group takes the room of another", () => {
   expect(matching([...contracts(10_000), ...pages], "fix").length).toBe(8);
   expect(matching(contracts(3), "nothing like it")).toEqual([]);
 });
+
+test("however many actions there are, none is hidden", () => {
+  const acts = Array.from({ length: 12 }, (_, k): Choice => ({ group: "Do", text: `Act ${k}`, hint: "", glyph: "list" }));
+  expect(matching([...acts, ...contracts(10)], "").map((one) => one.group)).toEqual([...acts.map(() => "Do"), ...Array.from({ length: 5 }, () => "Contracts")]);
+});

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { AGENT_SORTS } from "./agents";
-import { SORTS } from "./lists";
+import { agentSortOf } from "./agents";
+import { sortOf } from "./lists";
 import commands from "./url.commands.json";
-import { AGENT_FILTERS, agentHref, asCommand, CONTRACT_FILTERS, contractHref, filterOf, filterText, parseFilter, place, quoted, sameFilter, withQuery } from "./url";
+import { agentHref, CONTRACT_FILTERS, contractHref, filterOf, filterText, pageCommand, parseFilter, place, quoted, sameFilter, withQuery } from "./url";
 
 test("the filter language is the query of the API, and the rest are words", () => {
   const filter = parseFilter("status:active,blocked  fix phase:plan login", CONTRACT_FILTERS);
@@ -29,8 +29,12 @@ test("the order in a list does not matter", () => {
 
 test.each(commands)("%s is `%s` in a terminal", (address, command) => {
   const { pathname, searchParams } = new URL(address!, "http://here");
-  const [noun, keys, sorts] = pathname === "/agents" ? (["agents", AGENT_FILTERS, AGENT_SORTS] as const) : (["contracts", CONTRACT_FILTERS, SORTS] as const);
-  expect(asCommand(noun, filterOf(searchParams, keys), sorts.find(([name]) => name === searchParams.get("sort"))?.[0] ?? "needs")).toBe(command);
+  const sort = pathname === "/agents" ? agentSortOf(searchParams) : sortOf(searchParams);
+  expect(pageCommand(place(pathname), searchParams, sort)).toBe(command);
+});
+
+test("an address that no page has is no command", () => {
+  expect(pageCommand(place("/nowhere"), new URLSearchParams(), "needs")).toBeNull();
 });
 
 test("a word is quoted for a shell", () => {

@@ -65,6 +65,28 @@ export function asCommand(noun: "contracts" | "agents", filter: Filter, sort: st
   return ["makima", noun, "list", ...words, "--sort", sort].join(" ");
 }
 
+export const agentCommand = (contract: string, role: string): string => `makima why ${quoted(`${contract}/${role}`)}`;
+
+/** What tells the same as a page in a terminal; null: nothing does. `sort`: the order of a list, as it is shown. */
+export function pageCommand(at: Place, query: URLSearchParams, sort: string): string | null {
+  switch (at.page) {
+    case "overview":
+      return "makima needs-you";
+    case "contracts":
+      return asCommand("contracts", filterOf(query, CONTRACT_FILTERS), sort);
+    case "agents":
+      return asCommand("agents", filterOf(query, AGENT_FILTERS), sort);
+    case "contract":
+      return `makima contracts explain ${quoted(at.id)}`;
+    case "agent":
+      return agentCommand(at.contract, at.role);
+    case "system":
+      return "makima doctor";
+    case "none":
+      return null;
+  }
+}
+
 /** A word of a shell's command line. */
 export function quoted(word: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
