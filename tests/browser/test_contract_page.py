@@ -167,3 +167,18 @@ async def test_agents_of_a_contract_show_their_last_beats(
             await expect(table.get_by_role("columnheader", name="Last 60 beats")).to_be_visible()
             await expect(table.get_by_role("img")).to_have_count(1)
             assert seen.complaints == []
+
+
+async def test_a_task_that_runs_reads_so_in_the_gate(browser: Browser, admin: httpx.AsyncClient) -> None:
+    contract = await started(admin, "Is at work")
+    path = f"/contracts/{contract}/tasks"
+    for name, steps in (("write it", ("claim", "start")), ("try it", ("claim",)), ("show it", ())):
+        task = body(await admin.post(path, json={"name": name, "role": "builder"}))["id"]
+        for step in steps:
+            sent = {"claim": {"role": "builder"}, "start": {}}[step]
+            assert (await admin.post(f"{path}/{task}/{step}", json=sent)).status_code == 200
+    async with signed_in(browser, admin, f"/contracts/{contract}") as seen:
+        for name, word in (("write it", "running"), ("try it", "claimed"), ("show it", "pending")):
+            row = seen.page.locator(".gate .r").filter(has_text=name)
+            await expect(row).to_contain_text(word)
+        await expect(seen.page.locator(".gate .r.run")).to_have_count(1)

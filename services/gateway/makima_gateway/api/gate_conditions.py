@@ -118,6 +118,7 @@ def _task(task: TaskRow, statuses: StatusByRole, counts: Callable[[TaskRow], boo
         task.updated_at,
         evidence=task.result,
         who=Who("agent", task.role, None if task.role is None else statuses.get(task.role)),
+        task_status=task.status,
     )
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from makima_schemas.agent import AgentStatus
-from makima_schemas.contract.model import ContractStatus
+from makima_schemas.contract.model import ContractStatus, TaskStatus
 
 from makima_gateway.http.bodies import Body, Flag, Text, Version
 
@@ -68,6 +68,7 @@ class GateCondition:
     evidence: str | None = None  # a task's result, a validator's reason
     who: Who | None = None
     act: GateAct | None = None
+    task_status: TaskStatus | None = None  # of a task that exists: pending, claimed, running and so on
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { branches, dated, stateWord, who } from "./gate";
+import { branches, dated, lookOf, stateWord, who } from "./gate";
 import type { Condition } from "./shapes";
 
 const one = (kind: Condition["kind"], state: Condition["state"], more: Partial<Condition> = {}): Condition => ({ kind, id: kind, name: kind, state, since: null, who: null, ...more });
@@ -29,4 +29,12 @@ test("no condition, no branch", () => expect(branches([])).toEqual([]));
 
 test("a guard waits, a switch is off", () => {
   expect([one("guard", "missing"), one("guard", "unknown"), one("switch", "missing"), one("task", "unknown")].map(stateWord)).toEqual(["waits", "not asked", "off", "not known"]);
+});
+
+test.each([
+  ["missing", "pending", "pending", "miss"], ["missing", "claimed", "claimed", "miss"], ["missing", "running", "running", "run"], ["missing", "failed", "failed", "miss"],
+  ["missing", null, "missing", "miss"], ["met", "completed", "met", "met"], ["not_required", "running", "not required", "off"],
+] as const)("a task that is %s and %s reads %s", (state, task_status, word, row) => {
+  const task = one("task", state, { task_status });
+  expect([stateWord(task), lookOf(state, task).row]).toEqual([word, row]);
 });

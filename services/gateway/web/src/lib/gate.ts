@@ -39,16 +39,23 @@ function together(leaves: readonly Condition[]): Condition["state"] {
 }
 
 /** Class and glyph of a row. */
-export const LOOK = {
+const LOOK = {
   met: { row: "met", glyph: "check", word: "met" },
   missing: { row: "miss", glyph: "seed", word: "missing" },
   unknown: { row: "unk", glyph: "q", word: "not known" },
   not_required: { row: "off", glyph: "minus", word: "not required" },
 } as const;
 
-/** The state in a word: a guard waits or was not asked, a switch is on or off. */
+const RUNS = { row: "run", glyph: "disc", word: "running" } as const;
+
+/** How a condition looks: a task that is missing and runs is on its way. */
+export const lookOf = (state: Condition["state"], condition: Condition | null): { readonly row: string; readonly glyph: string; readonly word: string } =>
+  state === "missing" && condition?.task_status === "running" ? RUNS : LOOK[state];
+
+/** The state in a word: a guard waits or was not asked, a switch is on or off, a task that is missing is pending, claimed, running or failed. */
 export function stateWord(condition: Condition): string {
   const { kind, state } = condition;
+  if (state === "missing" && condition.task_status) return condition.task_status;
   if (kind === "switch") return state === "met" ? "on" : "off";
   if (kind === "guard" && state !== "not_required") return { met: "confirmed", missing: "waits", unknown: "not asked" }[state];
   return LOOK[state].word;
