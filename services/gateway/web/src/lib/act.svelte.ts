@@ -59,6 +59,7 @@ export class Acting {
     this.last = same;
     this.busy = true;
     this.problem = null;
+    say.dismiss(); // of what failed before
     try {
       await api.write(act.method, act.path, { body: act.body, version: act.version, key: this.key });
       say.done(act.done);
@@ -67,25 +68,10 @@ export class Acting {
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       this.problem = error;
-      say.done(sentence(error), true);
+      say.failed(error, act, (more) => void this.run(Object.keys(more).length === 0 ? act : { ...act, body: { ...(act.body as object), ...more } }));
       return false;
     } finally {
       this.busy = false;
     }
-  }
-}
-
-/** What happened, what is now, and whether anything was changed. */
-export function sentence(problem: Problem): string {
-  switch (problem.code) {
-    case "VERSION_CONFLICT":
-      return "It has changed meanwhile. Nothing was changed by you; look again and decide.";
-    case "FORBIDDEN":
-      return `Your token may look, not act: you are ${session.me?.role ?? "not signed in"}. Nothing was changed.`;
-    case "UNREACHABLE":
-    case "UNAVAILABLE":
-      return "No answer came. Whether it was recorded is not known yet; the same button asks again, and it cannot happen twice.";
-    default:
-      return `Nothing was changed: ${problem.detail}`;
   }
 }

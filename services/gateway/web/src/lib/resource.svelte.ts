@@ -20,6 +20,13 @@ export interface Known<Body> {
 /** Of figures that no event tells of. */
 export const FIGURES_EVERY_MS = 15_000;
 
+const living = new Set<{ again(): void }>();
+
+/** Read everything again that the page shows. */
+export function rereadAll(): void {
+  for (const resource of living) resource.again();
+}
+
 export class Resource<Body> {
   body = $state.raw<Body | null>(null);
   error = $state.raw<Problem | null>(null);
@@ -46,7 +53,9 @@ export class Resource<Body> {
         if (found.length > 0) this.again(Math.max(...found.map((event) => event.position)));
       });
       const stops = path === null || every === null ? null : periodically(() => live.fresh && !this.reading && void this.read(0), every);
+      living.add(this);
       return () => {
+        living.delete(this);
         ends();
         stops?.();
         if (this.due !== null) clearTimeout(this.due);
