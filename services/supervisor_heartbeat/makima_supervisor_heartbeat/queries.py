@@ -134,7 +134,9 @@ class Queries:
             return None
         status, *others, contract = row
         return AgentFacts(
-            None if status is None else AgentStatus(status), *others, contract=_contract_status(contract)
+            None if status is None else AgentStatus(status),
+            *others,
+            contract=contract and ContractStatus(contract),
         )
 
     async def agents_of(self, tenant: str, contract_id: str) -> int:
@@ -194,7 +196,7 @@ class Queries:
         if row is None:
             return None
         *location, contract = row
-        return SupervisorLocation(*location, contract=_contract_status(contract))
+        return SupervisorLocation(*location, contract=contract and ContractStatus(contract))
 
     async def answer_heartbeats(self, question: questions.Heartbeats) -> questions.HeartbeatHistory:
         """Recorded heartbeats, newest first; `truncated` if they exceed 256 KiB (MAX_HISTORY_BYTES).
@@ -263,10 +265,6 @@ class Queries:
         return await self._pool.fetch(
             SQL["heartbeats"], senders, limit, hashes, timeout=QUERY_TIMEOUT_SECONDS
         )
-
-
-def _contract_status(text: str | None) -> ContractStatus | None:
-    return None if text is None else ContractStatus(text)
 
 
 def _heartbeat(row: asyncpg.Record) -> questions.RecordedHeartbeat:
