@@ -35,6 +35,7 @@ from makima_supervisor_heartbeat.domain.sender_cache import SenderCache
 from makima_supervisor_heartbeat.domain.supervisor import SupervisorDecider
 from makima_supervisor_heartbeat.handlers.agents import Agents
 from makima_supervisor_heartbeat.handlers.agents import count as count_agent
+from makima_supervisor_heartbeat.handlers.agents import log_fields as agent_log_fields
 from makima_supervisor_heartbeat.handlers.limit_reports import LimitReports
 from makima_supervisor_heartbeat.handlers.observation_queue import ObservationQueue
 from makima_supervisor_heartbeat.handlers.observation_writer import CommandHandlers, ObservationWriter
@@ -109,6 +110,7 @@ def _command_handlers(service: Service) -> CommandHandlers:
             appender,
             content=agent_content,
             on_event=count_agent,
+            log_fields=agent_log_fields,
             valid_target=is_agent_id,
             check_quota=agents_quota,
         ),

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import msgspec
+from makima_kernel.commands.client import Bus
 from makima_kernel.commands.router import snake_case
 from makima_schemas import subjects
 from makima_schemas.agent import AgentCommand, AgentJoined, AgentStatusChanged
 from makima_schemas.codec import Event
 from makima_schemas.commands import Accepted, Request
 from makima_schemas.heartbeat import AgentHeartbeat
+from makima_schemas.silence import MAINTENANCE, MaintenanceCommand
 from makima_supervisor_heartbeat import app as owner
 from nats.aio.client import Client
 
@@ -25,6 +27,13 @@ async def ask(system: Running, agent: str, asked: AgentCommand) -> None:
     request: Request[object] = Request(uuid4(), agent, asdict(asked), actor="test")
     name = snake_case(type(asked).__name__)
     reply = await system.detectors[0].bus.ask(owner.NAME, name, request)
+    assert isinstance(reply, Accepted), reply
+
+
+async def maintain(nats: Client, command: MaintenanceCommand) -> None:
+    """Starts or ends a maintenance."""
+    request = Request(uuid4(), MAINTENANCE, command, actor="test")
+    reply = await Bus(nats).ask("stale_detector", snake_case(type(command).__name__), request)
     assert isinstance(reply, Accepted), reply
 
 

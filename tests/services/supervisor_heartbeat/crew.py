@@ -14,12 +14,13 @@ from makima_schemas import subjects
 from makima_schemas.agent import AgentCommand
 from makima_schemas.codec import Event
 from makima_schemas.commands import Accepted, Problem, Reply, Request
+from makima_schemas.daemon import DaemonConnected
 from makima_schemas.errors import ErrorCode
 from makima_schemas.evidence import Evidence
 from makima_supervisor_heartbeat import app
 
 from tests.kernel.event_log.append_builders import call, command
-from tests.services.supervisor_heartbeat.harness import Running
+from tests.services.supervisor_heartbeat.harness import Running, daemon_beat
 
 AGENT: Final = "c1:builder"
 STREAM: Final = f"agent-{AGENT}"
@@ -62,6 +63,16 @@ class Crew:
             return events[-1] if events and isinstance(events[-1], kind) and where(events[-1]) else None
 
         return cast("Event", await eventually(there))
+
+    async def connected(self) -> None:
+        """Daemon d1 beats, and the log says so: it may have been named by a supervisor before."""
+        await self.fleet.beat(daemon_beat("d1"))
+
+        async def there() -> bool:
+            events = await self.fleet.events("daemon-d1")
+            return any(isinstance(each, DaemonConnected) and each.hostname for each in events)
+
+        await eventually(there)
 
     async def beat(self, connection_id: str, *, daemon_id: str | None = "d1", seq: int = 1) -> int:
         body = {

@@ -18,7 +18,7 @@ from makima_supervisor_heartbeat.domain.supervisor import OrderRestart, Supervis
 
 from tests.services.supervisor_heartbeat.agent_states import STORIES, given
 from tests.services.supervisor_heartbeat.crew import STREAM, Crew
-from tests.services.supervisor_heartbeat.harness import daemon_beat, supervisor_beat
+from tests.services.supervisor_heartbeat.harness import supervisor_beat
 from tests.services.supervisor_heartbeat.supervisor_events import registered
 
 given_supervisor = scenario(SupervisorDecider())
@@ -76,11 +76,10 @@ async def test_no_daemon_is_asked_to_restart_anybody_of_a_paused_contract(crew: 
         return await fleet.service.bus.ask(app.NAME, "restart_supervisor", request)
 
     assert await crew.accepted(JoinAgent("a", "d1"))
-    await fleet.beat(daemon_beat("d1"))
     fleet.contracts.add("c1")
     await fleet.beat(supervisor_beat("t1", SupervisorState.WORKING, contract_id="c1"))
     assert isinstance((await fleet.until("supervisor-t1", 1))[0], SupervisorRegistered)
-    await fleet.until("daemon-d1", 1)
+    await crew.connected()
     await crew.append(ContractStarted(), ContractPaused("lunch", ContractStatus.ACTIVE))
     assert await crew.refused(RestartAgent("stuck")) is ErrorCode.INVALID_TRANSITION
     refused = await restart_supervisor()

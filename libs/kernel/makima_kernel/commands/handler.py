@@ -1,7 +1,7 @@
 """Handles a command: load the state, decide, append the events; decide again if another append came first."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Generic, TypeVar
 
 import orjson
@@ -54,7 +54,8 @@ class CommandHandler(Generic[S, C, E]):
 
     `describe` returns the members that a `VERSION_CONFLICT` carries besides `expected` and `actual`. `exists`
     says whether the entity of a state that has events still exists (it may have been deleted). `on_event` is
-    called with each event that this process has stored. `valid_target` checks the target's id. `content`
+    called with each event that this process has stored; `log_fields` are further fields of its line in the log.
+    `valid_target` checks the target's id. `content`
     returns the part of a command that identifies the request, by default all of it: replicas of a detector
     find the same silence with slightly different evidence, and must count as repeats of each other. `consult`
     reads what a decision depends on besides its own stream.
@@ -70,6 +71,7 @@ class CommandHandler(Generic[S, C, E]):
         describe: Callable[[S], dict[str, Member]] = lambda _state: {},
         exists: Callable[[S], bool] = lambda _state: True,
         on_event: Callable[[E], None] = lambda _event: None,
+        log_fields: Callable[[E], Mapping[str, object]] = lambda _event: {},
         valid_target: Callable[[str], bool] = is_id,
         content: Callable[[C], object] = lambda command: command,
         check_quota: Callable[[C, int], None] = lambda _command, _version: None,
@@ -82,6 +84,7 @@ class CommandHandler(Generic[S, C, E]):
         self._describe = describe
         self._exists = exists
         self._on_event = on_event
+        self._log_fields = log_fields
         self._valid_target = valid_target
         self._content = content
         self._check_quota = check_quota
@@ -234,7 +237,11 @@ class CommandHandler(Generic[S, C, E]):
             name = snake_case(type(event).__name__).removeprefix(f"{self._category}_")
             happened = f"{self._category}.{name}"
             _logger.info(
-                happened, **{f"{self._category}_id": request.target}, position=position, actor=request.actor
+                happened,
+                **{f"{self._category}_id": request.target},
+                position=position,
+                actor=request.actor,
+                **self._log_fields(event),
             )
             self._on_event(event)
 

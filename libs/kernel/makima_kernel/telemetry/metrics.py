@@ -143,6 +143,9 @@ audit_differences = _gauge(
     "Senders that this detector's memory, or a read model, has otherwise than the log; each counts once a source",
     ("source",),
 )
+holds_now = _gauge(
+    "makima_holds_now", "Owners whose verdicts are held back because a mass silence is suspected"
+)
 maintenance_now = _gauge("makima_maintenance_now", "Maintenance windows that are open")
 log_lines_dropped = Counter(
     "makima_log_lines_dropped_total", "Log lines that could not be written: nobody reads, or the disk is full"

@@ -117,6 +117,7 @@ class LogFollower:
             self._detector.untrack(gone)
         self._detector.load(alive)
         self._detector.load_holds(start.holds)
+        self._count_holds()
         # Not of the read model: the stream is short, and what it says beyond `position` is applied only once.
         await self.refresh_maintenance()
         if start.position >= self._stopped_at:
@@ -161,6 +162,10 @@ class LogFollower:
         if owner is not None:
             self._holds[owner] = mass_silence.evolve(self._hold(owner), recorded, event)
             self._detector.hold(owner, self._holds[owner])
+            self._count_holds()
+
+    def _count_holds(self) -> None:
+        metrics.exported(metrics.holds_now).set(sum(each.held for each in self._holds.values()))
 
     def _apply_sender(self, recorded: Recorded, event: Event) -> None:
         name = tracked.sender_of_event(recorded, event)

@@ -12,14 +12,24 @@ from makima_schemas.maintenance import Window
 from makima_schemas.silence import (
     MAINTENANCE,
     EndMaintenance,
+    MaintenanceEnded,
+    MaintenanceStarted,
     OpenMaintenance,
     StartMaintenance,
     deterministic_id,
 )
 
-from makima_stale_detector.domain.maintenance import MaintenanceDecider
+from makima_stale_detector.domain.maintenance import MaintenanceDecider, MaintenanceEvent
 
 ACTOR: Final = "stale_detector"
+
+
+def _log_fields(event: MaintenanceEvent) -> dict[str, object]:
+    match event:
+        case MaintenanceStarted():
+            return {"scope": event.scope, "until": event.until, "reason": event.reason}
+        case MaintenanceEnded():
+            return {"scope": event.scope, "reason": event.reason}
 
 
 class Maintenances:
@@ -29,7 +39,12 @@ class Maintenances:
 
     def __init__(self, log: Log, appender: Appender) -> None:
         self._commands = CommandHandler(
-            "silence", MaintenanceDecider(), log, appender, valid_target=lambda target: target == MAINTENANCE
+            "silence",
+            MaintenanceDecider(),
+            log,
+            appender,
+            valid_target=lambda target: target == MAINTENANCE,
+            log_fields=_log_fields,
         )
 
     def serve(self, router: CommandRouter) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
+import structlog
 from makima_kernel.commands.router import CommandRouter
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
@@ -11,8 +12,10 @@ from makima_kernel.projections.projector import Projector
 from makima_kernel.telemetry import metrics
 from makima_schemas.agent import (
     AgentEvent,
+    AgentProgressed,
     AgentStatus,
     AgentStatusChanged,
+    AgentStuck,
     CleanUpAgent,
     FollowTasks,
     JoinAgent,
@@ -36,6 +39,10 @@ from makima_supervisor_heartbeat.queries import AgentFacts, Queries
 
 AGENT_CATCH_UP_SECONDS: Final = 1.0
 _DAEMON: Final = "daemon:"  # an actor that is a daemon
+# Of a join that is not the first of its role: the log event that follows `agent.joined`.
+_JOINED_AGAIN: Final = {"return": "agent.returned", "replacement": "agent.replaced"}
+
+_logger = structlog.get_logger(__name__)
 
 
 def count(event: AgentEvent) -> None:
@@ -47,6 +54,17 @@ def count(event: AgentEvent) -> None:
             metrics.agent_restarts_exhausted.inc()
         case _:
             pass
+
+
+def log_fields(event: AgentEvent) -> dict[str, object]:
+    """What the line of an event in the log says of it: why its status changed, above all."""
+    match event:
+        case AgentStatusChanged():
+            return {"trigger": event.trigger, "old_status": event.old_status, "new_status": event.new_status}
+        case AgentStuck() | AgentProgressed():
+            return {"progress_at": event.progress_at}
+        case _:
+            return {"old_status": event.old_status, "connection_id": event.connection_id}
 
 
 class Agents:
@@ -92,9 +110,17 @@ class Agents:
             return problem(refused)
         reply = await self._decisions.handle(request, join)
         if isinstance(reply, Accepted) and reply.changed:
-            metrics.agent_joins.labels(_kind(facts, command.connection_id)).inc()
+            kind = _kind(facts, command.connection_id)
+            metrics.agent_joins.labels(kind).inc()
+            if kind in _JOINED_AGAIN:
+                _logger.info(
+                    _JOINED_AGAIN[kind], agent_id=request.target, connection_id=command.connection_id
+                )
         if not isinstance(reply, Accepted) and reply.code is ErrorCode.SUPERSEDED:
             metrics.agents_superseded.labels("join").inc()
+            _logger.info(
+                "agent.join_superseded", agent_id=request.target, connection_id=command.connection_id
+            )
         return reply
 
     async def leave(self, request: Request[object], command: LeaveAgent) -> Reply:
