@@ -6,6 +6,7 @@ from uuid import uuid4
 import asyncpg
 from makima_kernel.commands.client import Bus
 from makima_kernel.testing import eventually
+from makima_schemas.agent import JoinAgent
 from makima_schemas.commands import Accepted, Request
 from makima_schemas.silence import (
     MAINTENANCE,
@@ -20,6 +21,10 @@ from makima_schemas.silence import (
 from nats.aio.client import Client
 
 from tests.services.stale_detector.harness import TIMEOUT, Fleet, Running, known, quick, running
+from tests.services.stale_detector.living_agents import ask as join
+from tests.services.stale_detector.living_agents import beating
+
+AGENT_TIMEOUT = TIMEOUT * 0.75
 
 
 async def ask(nats: Client, name: str, command: MaintenanceCommand) -> None:
@@ -30,25 +35,41 @@ async def ask(nats: Client, name: str, command: MaintenanceCommand) -> None:
 async def test_a_daemon_that_is_switched_off_is_not_judged_until_its_maintenance_is_over(
     database: str, nats_url: str, pool: asyncpg.Pool, nats: Client
 ) -> None:
-    """By two detectors alike. The supervisor beside it dies meanwhile and is found: verdicts go on."""
+    """By two detectors alike, nor are its supervisor and its agents. The supervisor and the agent beside it die meanwhile
+    and are found: verdicts go on.
+    """
     async with (
         running(quick(database, nats_url), pool, nats, replicas=2) as system,
         Fleet(nats, ["t0", "t1"], ("d0", "d1")).beating() as fleet,
+        beating(nats, "builder", "tester", contract="c0", daemon="d0") as under_d0,
+        beating(nats, "builder", contract="c1", daemon="d1") as under_d1,
     ):
         await known(system, fleet)
+        for agent, daemon in (("c0:builder", "d0"), ("c0:tester", "d0"), ("c1:builder", "d1")):
+            await join(system, agent, JoinAgent("x", daemon))
         until = datetime.now(UTC) + timedelta(seconds=2.5 * TIMEOUT)
         await ask(nats, "start_maintenance", StartMaintenance("daemon:d0", until, "new disk"))
         fleet.dead |= {"t0", "d0", "t1"}
-        await eventually(lambda: system.events("silence-supervisor:t1"))
+        under_d0.clear()
+        under_d1.clear()
+        for beside in ("supervisor:t1", "agent:c1:builder"):
+            await eventually(lambda beside=beside: system.events(f"silence-{beside}"))
         (ended,) = await eventually(lambda: system.all("MaintenanceEnded"))
-        assert set(await system.silent()) <= {"t1"}
+        assert set(await system.silent()) <= {"t1", "c1:builder"}
         assert ended.recorded_at >= until
         assert ended.meta.get("actor") == "stale_detector"
-        (told,) = await eventually(lambda: system.events("silence-supervisor:t0"))
-        assert isinstance(told, SilenceDetected)
-        (recorded,) = await system.log.stream("default", "silence-supervisor:t0")
-        assert recorded.recorded_at - ended.recorded_at >= timedelta(seconds=TIMEOUT - 0.2)
-        assert told.evidence.stream_sequence > 0
+        for sender, timeout in (
+            ("supervisor:t0", TIMEOUT),
+            ("daemon:d0", TIMEOUT),
+            ("agent:c0:builder", AGENT_TIMEOUT),
+            ("agent:c0:tester", AGENT_TIMEOUT),
+        ):
+            (told,) = await eventually(lambda sender=sender: system.events(f"silence-{sender}"))
+            assert isinstance(told, SilenceDetected)
+            (recorded,) = await system.log.stream("default", f"silence-{sender}")
+            after = (recorded.recorded_at - ended.recorded_at).total_seconds()
+            assert after >= timeout - 0.2, f"{sender} had no full timeout"
+            assert (told.evidence.timeout_seconds, told.evidence.stream_sequence > 0) == (timeout, True)
 
 
 async def test_a_verdict_on_its_way_when_maintenance_begins_is_not_taken(
