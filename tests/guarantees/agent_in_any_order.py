@@ -27,6 +27,7 @@ from makima_schemas.agent import (
     JoinAgent,
     LeaveAgent,
     ReportAgentStatus,
+    RestartAgent,
 )
 from makima_schemas.codec import Event, decode
 from makima_schemas.commands import Accepted, Problem, Reply, Request
@@ -38,14 +39,18 @@ from makima_schemas.errors import ErrorCode
 from makima_supervisor_heartbeat import app as heartbeats
 from makima_supervisor_heartbeat.domain.agents.agent import Agent, AgentDecider
 
-from tests.guarantees.agent_services import ROLE, Services, check_history, evidence, task_command
+from tests.guarantees.agent_services import DAEMON, ROLE, Services, check_history, evidence, task_command
 from tests.services.contract.contract_states import DECIDER
 
 T = TypeVar("T")
 CONNECTIONS: Final = st.sampled_from(("a", "b", "c", "d"))
 IN_FORCE: Final = "in force"  # whichever is: else most calls would only be refused
 CALLERS: Final = st.one_of(st.just(IN_FORCE), CONNECTIONS)
-STEPS: Final = (("claim",), ("claim", "start"), ("start", "release"), ("release",), ("complete",))
+STEPS: Final = (
+    *(("claim",), ("claim", "start"), ("start", "release"), ("release",), ("complete",)),
+    *(("claim", "hand_off"), ("hand_off",)),
+)
+ENDS: Final = st.sampled_from(("complete", "hand_off"))
 NAMES: Final = ("t1", "t2", "t3", "t4")
 TASKS: Final = st.sampled_from(NAMES)
 REPORTED: Final = st.sampled_from((AgentStatus.RESTARTING, AgentStatus.DEAD_FAILED_REVIVE, AgentStatus.DEAD))
@@ -59,7 +64,7 @@ REFUSALS: Final = {
 EVERYTHING: Final = {
     *("join_agent", "leave_agent", "report_agent_status", "clean_up_agent"),
     *("declare_agent_silent", "declare_restart_expired"),
-    *("claim_task", "start_task", "release_task", "complete_task"),
+    *("claim_task", "start_task", "release_task", "complete_task", "hand_off_task", "restart_agent"),
 }
 
 
@@ -76,6 +81,7 @@ class AnyOrder(RuleBasedStateMachine):
         for command in (
             c.CreateContract("demo", "ada", auto_complete_enabled=False),
             c.StartContract(),
+            c.AssignContract(DAEMON, "first_heard"),
             *(c.CreateTask(name, name, role=ROLE) for name in NAMES),
         ):
             assert isinstance(self._wait(self._to_contract(command)), Accepted)
@@ -108,6 +114,11 @@ class AnyOrder(RuleBasedStateMachine):
     def is_judged_silent(self, connection: str, justified: bool) -> None:
         self._asked(DeclareAgentSilent(self._of(connection), evidence(justified=justified)))
 
+    @rule()
+    def is_restarted(self) -> None:
+        """Its daemon is connected, and takes the order."""
+        self._asked(RestartAgent())
+
     @rule(status=REPORTED, connection=CALLERS)
     def is_reported(self, status: AgentStatus, connection: str) -> None:
         self._asked(ReportAgentStatus(status, self._of(connection)))
@@ -135,10 +146,12 @@ class AnyOrder(RuleBasedStateMachine):
                 self._wait(self._to_contract(task_command(step, task, caller))), caller
             )
 
-    @rule(old=CONNECTIONS, new=CONNECTIONS, task=TASKS)
-    def works_while_another_joins(self, old: str, new: str, task: str) -> None:
+    @rule(old=CALLERS, new=CONNECTIONS, task=TASKS, end=ENDS)
+    def works_while_another_joins(self, old: str, new: str, task: str, end: str) -> None:
+        caller = self._of(old)
+
         async def both() -> None:
-            calls = [self._to_contract(task_command(step, task, old)) for step in ("claim", "complete")]
+            calls = [self._to_contract(task_command(step, task, caller)) for step in ("claim", end)]
             replies = await asyncio.gather(self._to_agent(JoinAgent(new)), *calls)
             assert {each.code for each in replies if isinstance(each, Problem)} <= REFUSALS
 
@@ -171,7 +184,9 @@ class AnyOrder(RuleBasedStateMachine):
         return self._counted(name, await self.services.bus.ask(heartbeats.NAME, name, request))
 
     async def _to_contract(self, command: c.ContractCommand) -> Reply:
-        request: Request[object] = Request(uuid4(), self.contract_id, asdict(command), actor="test")
+        """As whoever speaks: the log has the connection of a completion as its actor alone."""
+        actor = getattr(command, "connection_id", None) or "test"
+        request: Request[object] = Request(uuid4(), self.contract_id, asdict(command), actor=actor)
         name = snake_case(type(command).__name__)
         return self._counted(name, await self.services.bus.ask(contract.NAME, name, request))
 

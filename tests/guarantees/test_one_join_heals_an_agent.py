@@ -20,7 +20,7 @@ from nats.aio.client import Client
 
 from tests.chaos import times
 from tests.guarantees.agent_in_any_order import EVERYTHING, AnyOrder
-from tests.guarantees.agent_services import READ_EVERYTHING, Services
+from tests.guarantees.agent_services import READ_EVERYTHING, Services, serve_restarts
 
 
 @pytest.mark.timeout(300)
@@ -33,6 +33,7 @@ async def test_whatever_happened_to_an_agent_one_join_makes_it_healthy_and_no_ta
         Service.running(contract.NAME, settings, contract.build),
         Service.running(heartbeats.NAME, settings, heartbeats.build) as service,
     ):
+        await serve_restarts(nats, Log(pool))
         AnyOrder.services = Services(service.bus, Log(pool), pool, nats, asyncio.get_running_loop())
         chosen = examples(
             max_examples=times(300, 12),
