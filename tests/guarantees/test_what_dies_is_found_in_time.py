@@ -1,5 +1,5 @@
-"""How soon the real services find what died, ten times as fast as the defaults, by the broker's time in the evidence:
-how late the observed clock was, whatever this machine was late in telling it.
+"""How soon the real services find what died, ten times as fast as the defaults. By the broker's time in the evidence:
+how late the observed clock was, whatever this machine was late in telling it. And by the time at which the log has it.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from nats.errors import Error as NatsError
 
 from tests.background import end
 from tests.contracts_in_the_log import OWNER
+from tests.lateness import measured
 from tests.services.stale_detector.harness import Running, running
 
 # The defaults are 30, 120, 90 and 3 s, and 10 min.
@@ -39,6 +40,9 @@ TEN_TIMES_AS_FAST: Final = ContractsSettings(
 INTERVAL: Final = TEN_TIMES_AS_FAST.heartbeat_interval_seconds
 OUTER_PATIENCE: Final = 90.0  # of a machine that has other work
 CONNECTION: Final = "x"
+# From the end of the timeout until the log has the verdict, on a machine that does nothing else.
+RECORDED_WITHIN_SECONDS: Final = 4.0
+VERDICTS: Final = {"AgentStatusChanged", "SupervisorStateChanged", "DaemonDisconnected"}
 
 
 @dataclass
@@ -121,6 +125,18 @@ async def verdicts(system: Running) -> dict[str, SilenceDetected]:
     return {each.sender_id: each for each in found if isinstance(each, SilenceDetected)}
 
 
+async def seconds_until_recorded(system: Running, told: SilenceDetected) -> float:
+    """From the last heartbeat of a sender until its verdict was in the log."""
+    stream = f"{told.sender_kind}-{told.sender_id}"
+    (verdict,) = [
+        each
+        for each in await system.log.stream("default", stream)
+        if (each.type in VERDICTS and b"heartbeat_expired" in each.data) or each.type == "DaemonDisconnected"
+    ]
+    assert told.evidence.last_heartbeat_at is not None
+    return (verdict.recorded_at - told.evidence.last_heartbeat_at).total_seconds()
+
+
 async def holds(system: Running, owners: Sequence[str]) -> list[list[type]]:
     return [[type(event) for event in await system.events(owner_stream(owner))] for owner in owners]
 
@@ -131,7 +147,7 @@ async def test_a_dead_agent_is_found_within_a_second_and_a_dead_laptop_of_forty_
     supervisors = {f"t{number}": f"d{number % 4}" for number in range(12)}
     agents = {f"c{number % 12}:r{number}": "d0" for number in range(40)}
     machines = Machines(nats, supervisors, {**agents, "c1:alone": "d1"})
-    async with judged(database, nats_url, pool, machines) as system:
+    async with judged(database, nats_url, pool, machines) as system, measured() as late:
         laptop = machines.on("d0")
         machines.silent |= {*laptop, "c1:alone"}
 
@@ -149,6 +165,10 @@ async def test_a_dead_agent_is_found_within_a_second_and_a_dead_laptop_of_forty_
         assert all(each.evidence.timeout_seconds == kinds[each.sender_kind] for each in told.values())
         assert 0 <= told["c1:alone"].evidence.lateness_ms <= 1000
         assert all(0 <= told[name].evidence.lateness_ms <= 2000 for name in laptop)
+        for each in told.values():
+            timeout = each.evidence.timeout_seconds
+            after = await seconds_until_recorded(system, each)
+            assert timeout <= after <= timeout + late.allowed(RECORDED_WITHIN_SECONDS), each
         assert await holds(system, (OWNER, "")) == [[], []]
 
 
