@@ -95,6 +95,7 @@ class SavedState:
 
     hash: str = ""  # of the newest save; "": nothing was saved
     phase: str | None = None
+    phase_version: int = 0  # of the save of the phase
     # By the question's id, or its text where it has none; without those that a later save says are answered.
     questions: dict[str, Json] = field(default_factory=dict[str, Json])
     spawned_task_ids: dict[str, None] = field(default_factory=dict[str, None])
@@ -127,7 +128,7 @@ class SavedState:
             case "question":
                 self._ask(members)
             case "phase":
-                self.phase = str(members["phase"])
+                self.phase, self.phase_version = str(members["phase"]), save.version
             case "activity":
                 self.activity = cast("str | None", members.get("activity"))
                 self.progress = cast("int | None", members.get("progress", self.progress))

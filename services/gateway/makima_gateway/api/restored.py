@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final, cast
 
 import orjson
@@ -43,18 +44,23 @@ class SupervisorStream:
     history: SavedHistory = field(default_factory=SavedHistory)
     state: str = SupervisorState.INITIALIZING.value  # the last one that a heartbeat told
     phase: str = ""
+    told_at: datetime | None = None  # when that was recorded
+    # By the version of a save of the phase: the one that the heartbeats told then.
+    told_when_saved: dict[int, str] = field(default_factory=dict[int, str])
     requested: RestorationRequested | None = None  # the newest restoration with the connection asked for
     broken_version: int | None = None  # where the chain was broken when it was requested
 
     def apply(self, recorded: Recorded, connection_id: str) -> None:
         if recorded.type not in _LAST_STATE:
             self.history.apply(recorded)
+            if self.history.state.phase_version == recorded.version:
+                self.told_when_saved[recorded.version] = self.phase
             return
         match decode(recorded.type, recorded.schema, recorded.data):
             case SupervisorRegistered(state=state, phase=phase):
-                self.state, self.phase = state.value, phase
+                self.state, self.phase, self.told_at = state.value, phase, recorded.recorded_at
             case SupervisorStateChanged(new_state=state, phase=phase, changed_by="heartbeat"):
-                self.state, self.phase = state.value, phase
+                self.state, self.phase, self.told_at = state.value, phase, recorded.recorded_at
             case RestorationRequested() as requested:
                 if requested.connection_id == connection_id:
                     self.requested, self.broken_version = requested, self.history.break_version
@@ -119,9 +125,7 @@ def restored(task_id: str, found: SupervisorStream, around: Surroundings) -> Res
         outcome=outcome,
         warning=_warning(found),
         state=state,
-        phase=around.contract.phase
-        if outcome == "fresh"
-        else saved.phase or found.phase or around.contract.phase,
+        phase=around.contract.phase if outcome == "fresh" else _phase(found, around),
         progress=cast("int | None", heartbeat.get("progress", saved.progress)),
         current_activity=cast("str | None", heartbeat.get("activity", saved.activity)),
         conversation_history=[
@@ -160,6 +164,18 @@ def _newer_heartbeat(found: SupervisorStream, latest: LatestHeartbeat | None) ->
         if updated is None or latest.at > updated
         else {}
     )
+
+
+def _phase(found: SupervisorStream, around: Surroundings) -> str:
+    """The one that was saved, unless its heartbeats have told another since: an event tells of a change of state alone,
+    so that of a phase may stand in the newest heartbeat only.
+    """
+    saved, told, latest = found.history.state, found.phase, around.latest
+    if latest is not None and latest.at is not None and (found.told_at is None or latest.at > found.told_at):
+        told = cast("str | None", latest.heartbeat.get("phase")) or told
+    if saved.phase is None or told != found.told_when_saved.get(saved.phase_version, told):
+        return told or saved.phase or around.contract.phase
+    return saved.phase
 
 
 def _pending(found: SupervisorStream, around: Surroundings) -> list[PendingQuestion]:
