@@ -22,10 +22,9 @@ async def main(steps: list[str]) -> None:
     async with supervisor:
         supervisor.report("working", activity="plans")
         for step in steps[len(spawned) :]:
-            task = await supervisor.contracts.create_task(
+            await supervisor.contracts.create_task(
                 contract_id, step, role="builder", key=f"{contract_id}-{step}"
             )
-            await supervisor.save.task_spawned(task.id)
         supervisor.report("waiting_for_tasks", activity="waits for its tasks")
         await wait_for_tasks(supervisor, steps)
         await supervisor.save.conversation([{"role": "assistant", "content": "All steps are done."}])
@@ -39,8 +38,8 @@ async def wait_for_tasks(supervisor: Supervisor, steps: list[str]) -> Contract:
         contract = await changes.next()
         tasks = await supervisor.contracts.tasks(supervisor.contract_id)
         done = [task.name for task in tasks if task.name in steps and task.status in DONE]
-        await supervisor.save.waiting_on([task.id for task in tasks if task.status not in DONE])
-        supervisor.report(progress=100 * len(done) // len(steps))
+        waits_for = tuple(task.id for task in tasks if task.name in steps and task.status not in DONE)
+        supervisor.report(progress=100 * len(done) // len(steps), pending_task_ids=waits_for)
         if len(done) == len(steps):
             return contract
 

@@ -19,6 +19,7 @@ from makima_sdk.agents import Agents, SenderAnswer
 from makima_sdk.connection import Connection
 from makima_sdk.contracts import Contracts
 from makima_sdk.http import Http
+from makima_sdk.models import Question
 from makima_sdk.outbox import SpoolingOutbox
 from makima_sdk.problems import UndeliveredError
 from makima_sdk.requests import Requests
@@ -173,9 +174,21 @@ class AgentProcess(ABC):
         `key` is the idempotency key: with it, a process that comes back asks the same question, not another one. Raises
         `UnansweredError` if the contract ends first, `ProblemError`, `AgentLostError`.
         """
-        return await questions.ask(
-            self._requests, self.contract_id, text, question_type=question_type, options=options, key=key
+        answered = await questions.ask(
+            self.contracts,
+            self._requests,
+            self.contract_id,
+            text,
+            question_type=question_type,
+            options=options,
+            key=key,
         )
+        self._answered(answered)
+        return str(answered.answer)
+
+    def _answered(self, question: Question) -> None:
+        """Called with each question of its own that was answered; of an agent nothing is saved."""
+        del question
 
     @abstractmethod
     def _opened(self) -> None:

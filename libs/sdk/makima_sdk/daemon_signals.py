@@ -11,8 +11,10 @@ import orjson
 
 from makima_sdk.local_socket import MAX_LINE_BYTES
 
-ANSWER_SECONDS: Final = 5.0
-RETRY_SECONDS: Final = 5.0  # between two attempts: the daemon was killed, and comes back, or is an older one
+SUBSCRIBED_WITHIN_SECONDS: Final = 5.0
+SUBSCRIBE_AGAIN_SECONDS: Final = (
+    5.0  # between two attempts: the daemon was killed, and comes back, or is an older one
+)
 
 
 async def keep_listening(
@@ -24,19 +26,19 @@ async def keep_listening(
     subscription = orjson.dumps({"op": "signals", "contract_id": contract_id, "role": role}) + b"\n"
     while sys.platform != "win32":
         with suppress(OSError, ValueError):
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(SUBSCRIBED_WITHIN_SECONDS):
                 reader, writer = await asyncio.open_unix_connection(path, limit=MAX_LINE_BYTES)
             try:
                 writer.write(subscription)
                 await _listened(reader, handlers)
             finally:
                 writer.close()
-        await asyncio.sleep(RETRY_SECONDS)
+        await asyncio.sleep(SUBSCRIBE_AGAIN_SECONDS)
 
 
 async def _listened(reader: asyncio.StreamReader, handlers: Mapping[str, Callable[[], None]]) -> None:
     """Until the daemon ends it, or refuses. Raises `OSError`, and `ValueError` for what is no such answer."""
-    async with asyncio.timeout(ANSWER_SECONDS):
+    async with asyncio.timeout(SUBSCRIBED_WITHIN_SECONDS):
         answer = await _line(reader)
     if answer.get("ok") is not True:
         return

@@ -1,12 +1,13 @@
 """The save points of a supervisor: what it needs to go on after its machine was lost."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Final, cast
 
 import orjson
 
 from makima_sdk.outbox import SpoolingOutbox
 from makima_sdk.paths import path
+from makima_sdk.signals import Signal
 from makima_sdk.spool import STEP
 
 SAVE: Final = "save"
@@ -21,7 +22,8 @@ Json = Mapping[str, object]
 
 class Saves:
     """Each method saves one thing, in order, and returns the version that it made; None: makima is away, and the save
-    is kept in the spool. They raise `ProblemError` for a save that is refused, `AgentLostError`, `SpoolFullError`.
+    is kept in the spool, or this process saved the same before (`Supervisor` saves much by itself). They raise
+    `ProblemError` for a save that is refused, `AgentLostError`, `SpoolFullError`.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class Saves:
         self._connection_id = connection_id
         self._task_id = task_id
         self._outbox = outbox
+        self._newest: dict[Hashable, object] = {}  # what was saved last, by what it is about
 
     async def conversation(self, messages: Sequence[Json]) -> int | None:
         """New messages of its conversation, oldest first; many are saved in parts. One message must fit into a save:
@@ -72,12 +75,62 @@ class Saves:
     async def error(self, message: str) -> int | None:
         return await self._save("error", {"message": message})
 
+    def keep(self, kind: str, content: Json) -> None:
+        """Save it, and wait for nothing. Raises `SpoolFullError`, `SpoolError`."""
+        if not self._is_saved(kind, content):
+            self._outbox.keep(SAVE, self._route, self._body(kind, content))
+            self._note(kind, content)
+
+    def forget_refused(self, signal: Signal) -> None:
+        """Handles the signal `refused`: what makima did not take may be saved again."""
+        if signal.body.get("route") == self._route:
+            content = cast("Json", signal.body["body"])
+            self._newest.pop(_about(str(content.get("kind")), content), None)
+
+    def _is_saved(self, kind: str, content: Json) -> bool:
+        about = _about(kind, content)
+        return about is not None and self._newest.get(about) == _what(kind, content)
+
+    def _note(self, kind: str, content: Json) -> None:
+        if (about := _about(kind, content)) is not None:
+            self._newest[about] = _what(kind, content)
+
     async def _save(self, kind: str, content: Json, *, of: str = SAVE) -> int | None:
+        if self._is_saved(kind, content):
+            return None
+        # The signal `refused` comes later than the refusal: noted before, a save that is tried again would be forgotten.
+        answer = await self._outbox.deliver(of, self._route, self._body(kind, content))
+        self._note(kind, content)
+        return None if answer is None else cast("int | None", answer.body.get("version"))
+
+    def _body(self, kind: str, content: Json) -> Json:
         named = {"kind": kind, "connection_id": self._connection_id, "task_id": self._task_id}
         given = {name: value for name, value in named.items() if value is not None}
-        # The task of `task_spawned` is the one that was spawned.
-        answer = await self._outbox.deliver(of, self._route, {**given, **content})
-        return None if answer is None else cast("int | None", answer.body.get("version"))
+        return {**given, **content}  # the task of `task_spawned` is the one that was spawned
+
+
+def _about(kind: str, content: Json) -> Hashable | None:
+    """What a save replaces: the newest one about the same is all that counts. None: each one counts."""
+    match kind:
+        case "phase" | "waiting_on":
+            return kind
+        case "task_spawned":
+            return kind, content.get("task_id")
+        case "question":
+            about = content.get("question_id")
+            return None if about is None else (kind, about)
+        case _:
+            return None
+
+
+def _what(kind: str, content: Json) -> object:
+    match kind:
+        case "phase":
+            return content["phase"]
+        case "waiting_on":
+            return list(cast("Sequence[str]", content["task_ids"]))
+        case _:
+            return content.get("answer") is not None
 
 
 def _parts(messages: Sequence[Json]) -> Iterator[list[Json]]:

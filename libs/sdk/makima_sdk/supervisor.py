@@ -18,10 +18,11 @@ from makima_sdk.connection import Connection
 from makima_sdk.daemon_signals import keep_listening
 from makima_sdk.http import Http
 from makima_sdk.local_socket import ENVIRONMENT as DAEMON_SOCKET
-from makima_sdk.models import read
+from makima_sdk.models import Question, read
 from makima_sdk.paths import path
 from makima_sdk.problems import MakimaError
 from makima_sdk.saves import Saves
+from makima_sdk.supervised_contracts import SupervisedContracts
 
 FINAL_BEAT_SECONDS: Final = 5.0  # for how long it tries to tell its last state
 
@@ -82,6 +83,11 @@ class Supervisor(AgentProcess):
     It beats from entry to exit, as an `Agent` does; it does not join. The daemon that holds the contract, or is to
     hold it, is named by `daemon_id`. A state reported last is told before it ends. By `daemon_socket`, a path, the
     daemon that runs this process asks it for a heartbeat.
+
+    It saves by itself what it does through this object: tasks that it creates and questions that it asks (`contracts`,
+    `ask`), the phase and the tasks that it waits for (`report`, `contracts.change_phase`). These saves wait for nothing;
+    one that is refused comes as the signal `refused`. What a heartbeat tells is saved by it. The conversation and
+    checkpoints are the program's (`save`).
     """
 
     def __init__(
@@ -103,8 +109,11 @@ class Supervisor(AgentProcess):
         self.task_id = task_id
         self.restored = restored  # null: it starts anew
         self._daemon_socket = daemon_socket
-        self._content = _Content(SupervisorState.INITIALIZING, phase)
+        waits_for = () if restored is None else restored.waiting_on_task_ids
+        self._content = _Content(SupervisorState.INITIALIZING, phase, pending_task_ids=waits_for)
         self._told: _Content | None = None  # in the newest heartbeat that was acknowledged
+        self._saved = self._content  # as far as its phase and its tasks go
+        self._saves: Saves | None = None  # None: it has not begun
 
     @classmethod
     def default(cls, *, environ: Mapping[str, str] | None = None) -> Self:
@@ -174,7 +183,10 @@ class Supervisor(AgentProcess):
         pending_task_ids: tuple[str, ...] | None = None,
     ) -> None:
         """Change what the heartbeats tell; what is left out keeps its value. A change is sent at once, if the last
-        heartbeat is a second ago. Raises `ValueError`, and changes nothing, for a value that makima would refuse.
+        heartbeat is a second ago. Another phase, and other tasks that it waits for, are saved, too.
+
+        Raises `ValueError`, and changes nothing, for a value that makima would refuse; `SpoolError` for a save that
+        cannot be kept.
         """
         now = self._content
         changed = replace(
@@ -190,13 +202,38 @@ class Supervisor(AgentProcess):
         if changed != now:
             self._content = changed
             self._session.beat_now()
+            self._save_changes()
 
     def _opened(self) -> None:
-        self.save = Saves(self.contract_id, self.connection_id, self.task_id, self._outbox)
+        self.save = self._saves = Saves(self.contract_id, self.connection_id, self.task_id, self._outbox)
+        self._session.handlers.add("refused", self.save.forget_refused)
+        self.contracts = self._supervised = SupervisedContracts(
+            self._requests, self.contract_id, self._keep, lambda phase: self.report(phase=phase)
+        )
+        self._save_changes()
         if self._daemon_socket is not None:
             handlers = {"sync": self._session.beat_now}
             listening = keep_listening(self._daemon_socket, self.contract_id, self.role, handlers)
             self._session.keep(listening, "signals")
+
+    def _answered(self, question: Question) -> None:
+        self._supervised.note(question)
+
+    def _save_changes(self) -> None:
+        now, before = self._content, self._saved
+        if self._saves is None:
+            return
+        if now.phase and now.phase != before.phase:
+            self._keep("phase", {"phase": now.phase})
+        if now.pending_task_ids != before.pending_task_ids:
+            self._keep("waiting_on", {"task_ids": list(now.pending_task_ids)})
+        self._saved = now
+
+    def _keep(self, kind: str, content: Json) -> None:
+        """Save it, unless this process may not act any more or the one before it saved the same."""
+        if self._saves is None or self._session.lost.is_set() or _is_restored(self.restored, kind, content):
+            return
+        self._saves.keep(kind, content)
 
     async def _join(self) -> SenderAnswer:
         return await self._beat()
@@ -230,6 +267,16 @@ class Supervisor(AgentProcess):
             self._http.retry_for = FINAL_BEAT_SECONDS
             with suppress(MakimaError):
                 await self._beat()
+
+
+def _is_restored(restored: Restoration | None, kind: str, content: Json) -> bool:
+    """The same was saved by the process before: what is created and asked under one key is there once."""
+    if restored is None:
+        return False
+    if kind == "task_spawned":
+        return content["task_id"] in restored.spawned_task_ids
+    known = {question.get("question_id") for question in restored.pending_questions}
+    return kind == "question" and "answer" not in content and content["question_id"] in known
 
 
 def _reportable(state: SupervisorState | str) -> SupervisorState:

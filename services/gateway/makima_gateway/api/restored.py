@@ -44,9 +44,9 @@ class SupervisorStream:
     history: SavedHistory = field(default_factory=SavedHistory)
     state: str = SupervisorState.INITIALIZING.value  # the last one that a heartbeat told
     phase: str = ""
-    told_at: datetime | None = None  # when that was recorded
+    heard_at: datetime | None = None  # when that was recorded
     # By the version of a save of the phase: the one that the heartbeats told then.
-    told_when_saved: dict[int, str] = field(default_factory=dict[int, str])
+    heard_when_saved: dict[int, str] = field(default_factory=dict[int, str])
     requested: RestorationRequested | None = None  # the newest restoration with the connection asked for
     broken_version: int | None = None  # where the chain was broken when it was requested
 
@@ -54,13 +54,13 @@ class SupervisorStream:
         if recorded.type not in _LAST_STATE:
             self.history.apply(recorded)
             if self.history.state.phase_version == recorded.version:
-                self.told_when_saved[recorded.version] = self.phase
+                self.heard_when_saved[recorded.version] = self.phase
             return
         match decode(recorded.type, recorded.schema, recorded.data):
             case SupervisorRegistered(state=state, phase=phase):
-                self.state, self.phase, self.told_at = state.value, phase, recorded.recorded_at
+                self.state, self.phase, self.heard_at = state.value, phase, recorded.recorded_at
             case SupervisorStateChanged(new_state=state, phase=phase, changed_by="heartbeat"):
-                self.state, self.phase, self.told_at = state.value, phase, recorded.recorded_at
+                self.state, self.phase, self.heard_at = state.value, phase, recorded.recorded_at
             case RestorationRequested() as requested:
                 if requested.connection_id == connection_id:
                     self.requested, self.broken_version = requested, self.history.break_version
@@ -170,11 +170,15 @@ def _phase(found: SupervisorStream, around: Surroundings) -> str:
     """The one that was saved, unless its heartbeats have told another since: an event tells of a change of state alone,
     so that of a phase may stand in the newest heartbeat only.
     """
-    saved, told, latest = found.history.state, found.phase, around.latest
-    if latest is not None and latest.at is not None and (found.told_at is None or latest.at > found.told_at):
-        told = cast("str | None", latest.heartbeat.get("phase")) or told
-    if saved.phase is None or told != found.told_when_saved.get(saved.phase_version, told):
-        return told or saved.phase or around.contract.phase
+    saved, heard, latest = found.history.state, found.phase, around.latest
+    if (
+        latest is not None
+        and latest.at is not None
+        and (found.heard_at is None or latest.at > found.heard_at)
+    ):
+        heard = cast("str | None", latest.heartbeat.get("phase")) or heard
+    if saved.phase is None or heard != found.heard_when_saved.get(saved.phase_version, heard):
+        return heard or saved.phase or around.contract.phase
     return saved.phase
 
 

@@ -80,10 +80,9 @@ async def drive(supervisor: Supervisor, contract: Contract) -> None:
 
 
 async def create(supervisor: Supervisor, contract: Contract, wanted: Try) -> None:
-    task = await supervisor.contracts.create_task(
+    await supervisor.contracts.create_task(
         contract.id, wanted.step.name, role=wanted.step.role, key=f"{contract.id}/{wanted.key}"
     )
-    await supervisor.save.task_spawned(task.id)
 
 
 async def ask(supervisor: Supervisor, contract_id: str, question: str, options: tuple[str, ...]) -> None:
