@@ -1,5 +1,6 @@
 """The SDK on a platform without POSIX: every module is imported, and an agent's parts work."""
 
+import asyncio
 import subprocess
 import sys
 import time
@@ -7,7 +8,10 @@ from pathlib import Path
 
 import makima_sdk
 import pytest
+from makima_local import ports
 from makima_sdk.clock import elapsed
+
+from tests.sdk.http_server import body_server
 
 POSIX_ONLY = ("fcntl", "grp", "posix_spawn", "pty", "pwd", "resource", "syslog", "termios", "tty", "uvloop")
 BLOCKED = f"""
@@ -41,6 +45,20 @@ except SpoolError as error:
 spool.close()
 print(len(Spool(path, "c1:builder").open()))
 """
+AN_AGENT_AND_A_SUPERVISOR = f"""
+{BLOCKED}
+import asyncio
+from makima_sdk import Agent, Connection, sync
+
+async def main(url, spool):
+    async with Agent("c1", "builder", Connection(url=url), "k1", spool=spool) as agent:
+        await agent.requests.send("GET", "/until/agents-heartbeat")
+
+asyncio.run(main(*sys.argv[1:]))
+with sync.Supervisor("c1", Connection(url=sys.argv[1]), "k2", daemon_socket="nothing") as supervisor:
+    supervisor.report("completed")
+"""
+OK = '{"status": "ok", "interval_seconds": 0.05, "timeout_seconds": 120}'
 HEAVY = {"asyncio", "httpx", "nats", "orjson", "psutil", "pydantic", "ssl", "websockets"}
 LOADED = "import sys, makima_sdk; print(*sys.modules)"
 
@@ -62,6 +80,28 @@ def test_a_spool_has_one_process_where_files_cannot_be_locked(tmp_path: Path) ->
     said = run(A_SPOOL_LOCKED_WITHOUT_FCNTL, str(tmp_path / "spool"))
     assert "is in use" in said
     assert said.splitlines()[-1] == "1"
+
+
+async def test_an_agent_and_a_supervisor_live_where_no_posix_module_is(tmp_path: Path) -> None:
+    heard: list[str] = []
+
+    def reply(path: str, _body: bytes) -> tuple[int, str]:
+        *_, who, step = path.split("/")
+        if who == "until":
+            return (200, "{}") if "builder heartbeat" in heard else (503, "{}")
+        heard.append(f"{who} {step}")
+        return 200, OK
+
+    port = ports.free()
+    async with body_server(port, reply):
+        code = AN_AGENT_AND_A_SUPERVISOR
+        await asyncio.to_thread(run, code, f"http://127.0.0.1:{port}", str(tmp_path / "spool"))
+    of_agent = [each for each in heard if each.startswith("builder")]
+    assert (of_agent[0], of_agent[-1]) == ("builder join", "builder leave")
+    assert set(of_agent[1:-1]) == {"builder heartbeat"}
+    of_supervisor = heard[len(of_agent) :]
+    assert len(of_supervisor) >= 2, "the first one, and the last state"
+    assert set(of_supervisor) == {"supervisor heartbeat"}
 
 
 def test_importing_the_sdk_imports_nothing_heavy() -> None:
