@@ -22,7 +22,7 @@ from makima_schemas.supervisor import RestoreSupervisor
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from makima_supervisor_heartbeat.domain.restoring import Claim, Restore, basis_of
+from makima_supervisor_heartbeat.domain.restoring import Basis, Claim, Restore, basis_of
 from makima_supervisor_heartbeat.handlers.observation_writer import SupervisorDecisions
 from makima_supervisor_heartbeat.queries import Queries, RestorationFacts
 
@@ -63,10 +63,7 @@ class Restorations:
         reply = await self._supervisors.handle(request, restore)
         if isinstance(reply, Accepted) and reply.changed:
             metrics.supervisor_restorations.labels(basis.outcome).inc()
-            _logger.info(
-                "supervisor.restoring", contract_id=command.contract_id, task_id=request.target,
-                daemon_id=command.daemon_id, connection_id=command.connection_id, outcome=basis.outcome,
-            )  # fmt: skip
+            _note(request.target, command, basis)
         return reply
 
     async def _facts(self, request: Request[object], command: RestoreSupervisor) -> RestorationFacts:
@@ -96,6 +93,16 @@ class Restorations:
             for recorded in events:
                 history.apply(recorded)
         return history
+
+
+def _note(task_id: str, command: RestoreSupervisor, basis: Basis) -> None:
+    """A warning where the supervisor does not go on from all that was saved: nothing was, or some of it is damaged."""
+    log = _logger.info if basis.outcome == "resumed" else _logger.warning
+    damaged = {} if basis.broken is None else {"damaged_version": basis.broken.version}
+    log(
+        "supervisor.restoring", contract_id=command.contract_id, task_id=task_id, daemon_id=command.daemon_id,
+        connection_id=command.connection_id, outcome=basis.outcome, **damaged,
+    )  # fmt: skip
 
 
 def _unavailable(detail: str) -> Problem:
