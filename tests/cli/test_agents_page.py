@@ -5,17 +5,26 @@ import sys
 from pathlib import Path
 
 import pytest
+from makima_local import context
+from makima_local.nats import Nats
 
-from tests.cli.agents_served import environ, gateways
+from tests.cli.agents_served import gateways
 from tests.page_examples import needs_shell, print_what_the_page_says
+from tests.services.gateway.harness import ADMIN, Gateways
 
-__all__ = ("environ", "gateways")
+__all__ = ("gateways",)
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("makima mcp")]
 
 
 @needs_shell
-async def test_a_newcomer_gets_to_a_watched_agent_in_each_way(
-    environ: dict[str, str], tmp_path: Path
+async def test_a_newcomer_with_nothing_but_what_makima_up_leaves_gets_to_a_watched_agent_in_each_way(
+    gateways: Gateways, nats_server: Nats, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    await print_what_the_page_says("agents.md", {**environ, "PATH": path}, tmp_path)
+    """What it leaves is a context with an administrator's token; no variable is set, and no way needs another one."""
+    for name in [name for name in os.environ if name.startswith("MAKIMA_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    url = str(gateways.clients[0].base_url).removesuffix("/api/v1/")
+    context.remember(context.Context(context.LOCAL, url, nats_server.url, token=ADMIN, data_dir=str(tmp_path)))
+    await print_what_the_page_says("agents.md", os.environ, tmp_path, apart=True)
