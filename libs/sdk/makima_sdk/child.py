@@ -3,12 +3,15 @@
 It loads psutil, so it is imported when a process is watched, and not before.
 """
 
+import os
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
 import psutil
 
 MAX_COMMAND_CHARACTERS: Final = 200
+PROC: Final = "/proc"
 
 
 class ChildProcess:
@@ -29,11 +32,36 @@ class ChildProcess:
         try:
             if not self._process.is_running() or self._process.status() == psutil.STATUS_ZOMBIE:
                 return None
-            family = [self._process, *self._process.children(recursive=True)]
+            seconds = sum(_cpu_seconds(member) for member in _family(self._process))
         except psutil.Error:
             return None
-        seconds = sum(_cpu_seconds(member) for member in family)
         return {"pid": self._process.pid, "command": self._command, "cpu_seconds": round(seconds, 2)}
+
+
+def _family(process: psutil.Process) -> Iterator[psutil.Process]:
+    """It, and all that it started and they did. Linux names the children of a process; elsewhere each process of the
+    machine is looked at, which takes milliseconds for each heartbeat.
+    """
+    yield process
+    if not os.path.exists(f"{PROC}/{process.pid}/task/{process.pid}/children"):  # noqa: PTH110 - as `Path` costs
+        yield from process.children(recursive=True)
+        return
+    waiting = [process.pid]
+    while waiting:
+        for pid in _children(waiting.pop()):
+            waiting.append(pid)
+            with suppress(psutil.Error):  # it has ended meanwhile
+                yield psutil.Process(pid)
+
+
+def _children(pid: int) -> list[int]:
+    """Started by any thread of the process; none of one that has ended."""
+    found: list[int] = []
+    with suppress(OSError):
+        for thread in os.listdir(f"{PROC}/{pid}/task"):  # noqa: PTH208 - as above
+            with open(f"{PROC}/{pid}/task/{thread}/children") as file:  # noqa: PTH123 - as above
+                found += map(int, file.read().split())
+    return found
 
 
 def _cpu_seconds(process: psutil.Process) -> float:
