@@ -73,7 +73,13 @@ async def print_what_the_page_says(
     errors = folder / "stderr"
     with errors.open("wb") as stderr:  # a file: a curl that nobody reads any more holds it open for a while
         process = await asyncio.create_subprocess_exec(
-            "bash", "-euc", script(page, apart=apart), env=env, cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=stderr
+            "bash",
+            "-euc",
+            script(page, apart=apart),
+            env=env,
+            cwd=folder,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=stderr,
         )
         assert process.stdout is not None
         async with asyncio.timeout(ENOUGH_SECONDS):

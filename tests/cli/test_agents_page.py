@@ -26,5 +26,7 @@ async def test_a_newcomer_with_nothing_but_what_makima_up_leaves_gets_to_a_watch
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     url = str(gateways.clients[0].base_url).removesuffix("/api/v1/")
-    context.remember(context.Context(context.LOCAL, url, nats_server.url, token=ADMIN, data_dir=str(tmp_path)))
+    context.remember(
+        context.Context(context.LOCAL, url, nats_server.url, token=ADMIN, data_dir=str(tmp_path))
+    )
     await print_what_the_page_says("agents.md", os.environ, tmp_path, apart=True)

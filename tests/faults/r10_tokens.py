@@ -16,7 +16,7 @@ from makima_schemas.errors import HTTP_STATUS, ErrorCode
 
 from tests.faults.comparison import Comparison, differing
 from tests.faults.trial import on_servers
-from tests.generated.access import ASKERS, refusal, tasks_asked
+from tests.generated.access import ASKERS, calls, refusal
 from tests.generated.nats_access import SUBJECTS, USERS, may
 from tests.guarded_broker import guarded_broker
 from tests.services.gateway.auth.actors import ACCESS_REFUSALS, DAEMON, ROUTES, Actors, before_the_door
@@ -61,7 +61,7 @@ async def by_everybody(actors: Actors) -> Comparison:
     other: list[str] = []
     asked = 0
     for route in [route for route in ROUTES if not route.startswith("WS ")]:
-        for asker, task in [(each, task) for each in ASKERS for task in tasks_asked(route, each)]:
+        for asker, task in calls(route):
             expected, answer = refusal(route, asker, task), await actors.ask(asker, route, task=task)
             code = None if answer.is_success else ErrorCode(str(body(answer)["code"]))
             asked += 1

@@ -59,9 +59,11 @@ class TaskFor(StrEnum):
 TASK: Final = "/tasks/{task_id}/"
 
 
-def tasks_asked(route: str, asker: Asker) -> tuple[TaskFor, ...]:
-    """The tasks that the caller asks the route about: only to an agent it matters whose they are."""
-    return tuple(TaskFor) if TASK in route and asker.role is Role.AGENT and asker.own else (TaskFor.ROLE,)
+def calls(route: str) -> Iterator[tuple[Asker, TaskFor]]:
+    """Who asks the route, and about whose task: only to an agent it matters whose it is."""
+    for asker in ASKERS:
+        about_any = TASK in route and asker.role is Role.AGENT and asker.own
+        yield from ((asker, task) for task in (TaskFor if about_any else (TaskFor.ROLE,)))
 
 
 def refusal(route: str, asker: Asker, task: TaskFor = TaskFor.ROLE) -> ErrorCode | None:

@@ -18,7 +18,7 @@ from makima_schemas.daemon import DaemonConnected
 from makima_schemas.errors import ErrorCode
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
-from tests.generated.access import ASKERS, TASK, Asker, TaskFor, tasks_asked
+from tests.generated.access import ASKERS, TASK, Asker, TaskFor, calls
 from tests.services.gateway.api.agent_events import join, leave
 from tests.services.gateway.harness import Gateways, authenticated_client, created
 from tests.services.gateway.tokens import agent_client, client_as, run_by
@@ -145,16 +145,15 @@ def _task(route: str, asker: Asker, task: TaskFor) -> str:
 def _tasks() -> Iterator[TaskCreated]:
     """A task for each call about one: what one asker does to it is not to change what the next one hears."""
     for route in [route for route in ROUTES if TASK in route]:
-        for asker in ASKERS:
-            for task in tasks_asked(route, asker):
-                role = LEFT if asker.left and task is TaskFor.ROLE else task
-                yield TaskCreated(
-                    _task(route, asker, task),
-                    "a task",
-                    "plan",
-                    None if task is TaskFor.ANYBODY else role,
-                    is_supervisor=task is TaskFor.SUPERVISOR,
-                )
+        for asker, task in calls(route):
+            role = LEFT if asker.left and task is TaskFor.ROLE else task
+            yield TaskCreated(
+                _task(route, asker, task),
+                "a task",
+                "plan",
+                None if task is TaskFor.ANYBODY else role,
+                is_supervisor=task is TaskFor.SUPERVISOR,
+            )
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from tests.generated.access import ASKERS, Asker, refusal, tasks_asked
+from tests.generated.access import ASKERS, Asker, calls, refusal
 from tests.services.gateway.auth.actors import ACCESS_REFUSALS, DAEMON, OWNER, ROUTES, Actors, before_the_door
 from tests.services.gateway.harness import Gateways, authenticated_client, body, created, items, refused
 from tests.services.gateway.tokens import client_as, issue_token, run_by
@@ -31,7 +31,7 @@ def test_every_route_has_a_row_and_every_row_a_route() -> None:
 
 async def test_every_route_answers_everybody_as_its_row_says(actors: Actors) -> None:
     for route in [route for route in ROUTES if not route.startswith("WS ")]:
-        for asker, task in [(each, task) for each in ASKERS for task in tasks_asked(route, each)]:
+        for asker, task in calls(route):
             expected = refusal(route, asker, task)
             answer = await actors.ask(asker, route, task=task)
             code = None if answer.is_success else ErrorCode(str(body(answer)["code"]))
