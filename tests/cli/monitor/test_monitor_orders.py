@@ -1,3 +1,5 @@
+"""Lists that are sorted from the order that they had."""
+
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -190,9 +190,8 @@ class MonitorState(Screen):
         if wanted.text:
             rows = [each for each in rows if wanted.agent(each, self.name(each.contract_id))]
         places, chosen = self.places[Pane.AGENTS], self.selected[Pane.AGENTS]
-        return places.keep(
-            (wanted.text, order), chosen, rows, lambda each: f"{each.contract_id}\n{each.role}"
-        )
+        of = (wanted.text, order)
+        return places.keep(of, chosen, rows, lambda each: f"{each.contract_id}\n{each.role}")
 
     def listed_events(self) -> list[Event]:
         """The latest first. A filter counts where events are the pane."""

@@ -63,6 +63,7 @@ async def test_an_open_hold_is_named_with_its_times_and_everybody_is_told_until_
         client_as(http, "viewer", owner="bob") as viewer,
         viewer.stream("GET", "/contracts/monitor/events") as stream,
     ):
+        line = ""
         async for line in stream.aiter_lines():
             if line.startswith("data:") and '"verdicts_held":1' in line:
                 break
