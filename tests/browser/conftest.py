@@ -11,7 +11,7 @@ from makima_local.postgres import Postgres
 from playwright.async_api import Browser, async_playwright, expect
 
 from tests.browser.fleet import Fleet, seed
-from tests.browser.pages import AXE, BUILT, CHROMIUM
+from tests.browser.pages import AXE, BUILT, CHROMIUM, Watched, signed_in
 from tests.services.gateway.harness import Gateways
 from tests.shared_gateway import shared_gateway
 
@@ -53,3 +53,10 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def fleet(gateways: Gateways) -> Fleet:
     return await seed(gateways, gateways.clients[0])
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def seen(browser: Browser, gateways: Gateways) -> AsyncIterator[Watched]:
+    """One page for all: what one test leaves in it, another must not mind."""
+    async with signed_in(browser, gateways.clients[0], color_scheme="light") as watched:
+        yield watched

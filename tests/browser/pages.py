@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 
 import httpx
 from makima_kernel.testing import PATIENCE
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from tests.services.gateway.browser.browsers import new_code
 
@@ -101,3 +101,12 @@ async def signed_in(
         await watched.page.goto(path)
     yield watched
     await own.close()
+
+
+async def press(page: Page, keys: str) -> None:
+    for key in keys.split():
+        await page.keyboard.press(key)
+
+
+async def toasts(page: Page, words: str) -> None:
+    await expect(page.locator(".toast.on")).to_contain_text(words)

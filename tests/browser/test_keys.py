@@ -1,17 +1,14 @@
 """The page by its keys alone: what its sheet of keys says, what is in the address, and what is left without single keys."""
 
 import re
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import httpx
 import pytest
-import pytest_asyncio
-from makima_schemas.agent import AgentJoined
-from playwright.async_api import Browser, Locator, Page, Route, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from tests.browser.fleet import ask, await_confirmation, started
-from tests.browser.pages import Watched, signed_in
+from tests.browser.pages import Watched, press, toasts
 from tests.services.gateway.harness import Gateways, act, body
 
 pytestmark = [
@@ -21,23 +18,6 @@ pytestmark = [
 ]
 ROWS = 600  # of a long list
 AT_MOST = 60  # of them in the document
-TABS = ("Events", "Tasks", "Deliverables", "Questions", "Messages", "Agents")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def seen(browser: Browser, gateways: Gateways) -> AsyncIterator[Watched]:
-    """One page for all: what one test leaves in it, another must not mind."""
-    async with signed_in(browser, gateways.clients[0], color_scheme="light") as watched:
-        yield watched
-
-
-async def press(page: Page, keys: str) -> None:
-    for key in keys.split():
-        await page.keyboard.press(key)
-
-
-async def toasts(page: Page, words: str) -> None:
-    await expect(page.locator(".toast.on")).to_contain_text(words)
 
 
 async def live(seen: Watched) -> None:
@@ -176,79 +156,6 @@ async def go_to(page: Page, line: Locator) -> None:
     """With `n` as often as it takes."""
     while not await line.evaluate("(line) => line === document.activeElement"):
         await press(page, "n")
-
-
-async def test_a_contract_is_walked_through_its_time_and_its_lists(
-    seen: Watched, admin: httpx.AsyncClient
-) -> None:
-    contract = await started(admin, "Was begun")
-    await ask(admin, contract, "And now?")
-    for step in ("pause", "resume"):
-        last = int(str((await act(admin, contract, step))["version"]))
-    await seen.page.goto(f"/contracts/{contract}")
-    page, past = seen.page, seen.page.locator(".band.past")
-    events = page.get_by_role("table", name="Events, newest first").locator("[data-row]")
-    await expect(events.first).to_contain_text("ContractResumed")
-    await press(page, "n")
-    await expect(page.locator("[data-need]")).to_be_focused()
-    await press(page, "[")
-    await expect(past).to_contain_text(f"version {last - 1} of {last}")
-    actions = page.locator(".head .acts").get_by_role("button")
-    for index in range(await actions.count()):
-        await expect(actions.nth(index)).to_be_disabled()
-    await press(page, "[ ]")
-    await expect(past).to_contain_text(f"version {last - 1} of {last}")
-    await press(page, ".")
-    await expect(past).to_have_count(0)
-    slider = page.get_by_role("slider", name="The contract as it was at version")
-    await slider.focus()
-    await press(page, "Home")
-    await expect(past).to_contain_text(f"version 1 of {last}")
-    await expect(actions.first).to_be_disabled()
-    await press(page, "ArrowRight")
-    await expect(past).to_contain_text(f"version 2 of {last}")
-    assert "v=2" in page.url
-    await press(page, "Escape")
-    await expect(past).to_have_count(0)
-    for number, word in enumerate(TABS, 1):
-        await press(page, str(number))
-        await expect(page.get_by_role("tab", name=word)).to_have_attribute("aria-selected", "true")
-    await page.get_by_role("tab", name="Agents").focus()
-    for key, word in (("ArrowRight", "Events"), ("ArrowLeft", "Agents"), ("Home", "Events")):
-        await press(page, key)
-        await expect(page.get_by_role("tab", name=word)).to_be_focused()
-        await expect(page.get_by_role("tab", name=word)).to_have_attribute("aria-selected", "true")
-    await press(page, "j")
-    await expect(events.first).to_be_focused()
-    assert await page.locator('[data-row][tabindex="0"]').count() == 1
-    await press(page, "ArrowDown j k End")
-    await expect(events.last).to_be_focused()
-    await press(page, "Enter")
-    await expect(past).to_contain_text(f"version 1 of {last}")
-    await press(page, "y")
-    await toasts(page, f"makima contracts explain {contract}")
-    await press(page, "Escape Escape")
-    await expect(page).to_have_url(f"{seen.origin}/contracts")
-    assert seen.complaints == []
-
-
-async def test_an_agents_page_leads_to_its_contract_and_back_to_all(
-    seen: Watched, gateways: Gateways, admin: httpx.AsyncClient
-) -> None:
-    contract = await started(admin, "Has an agent")
-    joined = AgentJoined(contract, "builder", "k1", "daemon-ada")
-    await gateways.append(f"agent-{contract}:builder", joined)
-    await seen.page.goto(f"/agents/{contract}/builder")
-    title = re.compile("builder of Has an agent")
-    await expect(seen.page).to_have_title(title)
-    await press(seen.page, "y")
-    await toasts(seen.page, f"makima why {contract}/builder")
-    await press(seen.page, "u")
-    await expect(seen.page).to_have_url(f"{seen.origin}/contracts/{contract}")
-    await seen.page.go_back()
-    await expect(seen.page).to_have_title(title)
-    await press(seen.page, "Escape")
-    await expect(seen.page).to_have_url(f"{seen.origin}/agents")
 
 
 async def test_the_first_tab_stop_skips_to_the_content_and_the_theme_is_remembered(
