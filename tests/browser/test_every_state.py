@@ -166,3 +166,22 @@ async def test_who_comes_back_is_told_what_happened_meanwhile(
         await expect(told).to_contain_text(" completed, ")
         await expect(told).to_contain_text("died")
     assert fleet.contracts["completed"]
+
+
+async def test_an_age_tells_its_moment_to_the_keyboard_too(
+    browser: Browser, admin: httpx.AsyncClient, fleet: Fleet
+) -> None:
+    async with signed_in(browser, admin, "/system") as seen:
+        age = seen.page.locator("main .age").first
+        await expect(age).to_be_visible()
+        await age.focus()
+        await seen.page.keyboard.press("Shift+Tab")
+        await seen.page.keyboard.press("Tab")
+        await expect(age).to_be_focused()
+        shown = await age.evaluate("(one) => getComputedStyle(one, '::after').content")
+        assert " UTC" in str(shown)
+        await seen.page.goto("/contracts")  # a list has one tab stop
+        in_a_row = seen.page.locator(f'[data-id="{fleet.contracts["active"]}"] .age').first
+        await expect(in_a_row).to_be_visible()
+        assert await in_a_row.get_attribute("tabindex") is None
+        assert seen.complaints == []

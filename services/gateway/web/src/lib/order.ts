@@ -1,5 +1,8 @@
 /** Rows do not run away: while somebody reads a table its order stands still, and what would move is counted. */
 
+/** The context of what stands in a list with one tab stop. */
+export const IN_A_LIST = Symbol("in a list");
+
 interface Named {
   readonly id: string;
 }
