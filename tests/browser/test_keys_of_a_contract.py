@@ -30,6 +30,7 @@ async def test_a_contract_is_walked_through_its_time_and_its_lists(
     page, past = seen.page, seen.page.locator(".band.past")
     events = page.get_by_role("table", name="Events, newest first").locator("[data-row]")
     await expect(events.first).to_contain_text("ContractResumed")
+    await expect(page.locator("[data-need]")).to_be_visible()
     await press(page, "n")
     await expect(page.locator("[data-need]")).to_be_focused()
     await press(page, "[")
