@@ -50,9 +50,8 @@ def _of(one: SeenReplica) -> list[DetectorHold]:
     try:
         if "holds" in figures:
             return adapter(list[DetectorHold]).validate_python(figures["holds"])
-        owners: list[str] = adapter(list[str]).validate_python(
-            figures.get("held_owners", [])
-        )  # of an older detector
+        # of an older detector
+        owners: list[str] = adapter(list[str]).validate_python(figures.get("held_owners", []))
     except ValidationError:
         return []
     return [DetectorHold(owner or None, None, None, None, None) for owner in owners]
