@@ -12,7 +12,6 @@ from makima_kernel.event_log.columns import columns
 from makima_kernel.event_log.named_sql import named
 from makima_schemas import questions
 from makima_schemas.agent import AgentStatus
-from makima_schemas.contract.model import ContractStatus
 from makima_schemas.errors import ErrorCode
 from makima_schemas.evidence import Arrival
 from makima_schemas.identity import DEFAULT_TENANT, agent_id, split_stream, stream_name
@@ -34,7 +33,8 @@ class SupervisorLocation:
     daemon_id: str  # the daemon that runs it
     connection_id: str | None  # its current connection (incarnation)
     connected: bool  # whether the daemon is connected
-    contract: ContractStatus | None  # None: there is no such contract
+    state: str | None  # of the supervisor; None: it was not heard yet
+    contract: str | None  # its status; None: there is no such contract
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class AgentFacts:
     daemon_connected: bool
     holds_tasks: bool
     joined_before: bool  # the connection that was asked about was in force once
-    contract: ContractStatus | None  # None: it is not known
+    contract: str | None  # its status; None: it is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +132,8 @@ class Queries:
         )
         if row is None:
             return None
-        status, *others, contract = row
-        return AgentFacts(
-            None if status is None else AgentStatus(status),
-            *others,
-            contract=contract and ContractStatus(contract),
-        )
+        status, *others = row
+        return AgentFacts(None if status is None else AgentStatus(status), *others)
 
     async def agents_of(self, tenant: str, contract_id: str) -> int:
         """How many agents the contract has, minimal records included."""
@@ -193,10 +189,7 @@ class Queries:
         row = await self._pool.fetchrow(
             SQL["daemon_of"], tenant, stream_name("supervisor", task_id), timeout=QUERY_TIMEOUT_SECONDS
         )
-        if row is None:
-            return None
-        *location, contract = row
-        return SupervisorLocation(*location, contract=contract and ContractStatus(contract))
+        return None if row is None else SupervisorLocation(*row)
 
     async def answer_heartbeats(self, question: questions.Heartbeats) -> questions.HeartbeatHistory:
         """Recorded heartbeats, newest first; `truncated` if they exceed 256 KiB (MAX_HISTORY_BYTES).

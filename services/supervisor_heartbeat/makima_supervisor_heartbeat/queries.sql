@@ -32,11 +32,11 @@ order by received_at desc, sequence desc limit $2
 select array(select hashtext(sender) from unnest($1::text[]) as given (sender))
 
 -- name: daemon_of
--- A supervisor's contract, daemon and connection (incarnation), whether that daemon is connected, and the contract's status, as
--- folded from the log.
+-- A supervisor's contract, daemon and connection (incarnation), whether that daemon is connected, its state and the
+-- contract's status, as folded from the log.
 select s.told ->> 'contract_id' as contract_id, s.told ->> 'daemon_id' as daemon_id, s.told ->> 'connection_id' as connection_id,
        coalesce((d.told ->> 'connected')::boolean and d.told ->> 'hostname' <> '', false) as connected,
-       c.status as contract
+       s.told ->> 'state' as state, c.status as contract
 from supervisor_heartbeat.senders s
 left join supervisor_heartbeat.senders d on d.tenant = s.tenant and d.stream = 'daemon-' || (s.told ->> 'daemon_id')
 left join supervisor_heartbeat.drives c on c.tenant = s.tenant and c.contract_id = s.told ->> 'contract_id'

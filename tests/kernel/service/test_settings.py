@@ -44,32 +44,6 @@ def test_without_any_source_the_plans_deadlines_hold() -> None:
     assert contracts.auto_advance_phases
 
 
-# domain.md, Time, and verdicts; in the unit of the setting.
-DEADLINES = (
-    ("heartbeat_interval_seconds", 30),
-    ("agent_timeout_seconds", 90),
-    ("heartbeat_timeout_seconds", 120),
-    ("stale_threshold_minutes", 30),
-    ("stuck_after_seconds", 600),
-    ("restart_timeout_seconds", 60),
-    ("task_claimed_timeout_seconds", 120),
-    ("task_pending_timeout_seconds", 300),
-    ("cleanup_timeout_seconds", 30),
-    ("agent_grace_hours", 24),
-    ("quiet_max_seconds", 4 * 3600),
-    ("heartbeat_retention_hours", 24),
-)
-
-
-@pytest.mark.parametrize(("setting", "default"), DEADLINES)
-def test_each_deadline_has_the_default_of_the_page(
-    toml: Path, monkeypatch: pytest.MonkeyPatch, setting: str, default: float
-) -> None:
-    assert getattr(load(Settings).contracts, setting) == default
-    monkeypatch.setenv(f"MAKIMA_CONTRACTS__{setting.upper()}", str(default * 1.5))
-    assert getattr(load(Settings).contracts, setting) == default * 1.5, "and is that of its name"
-
-
 @pytest.mark.parametrize(
     ("text", "says"),
     [

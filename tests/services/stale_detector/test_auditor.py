@@ -27,6 +27,7 @@ from nats.aio.client import Client
 from prometheus_client import REGISTRY
 
 from tests.background import end
+from tests.services.stale_detector.falsified_senders import FALSIFIED, ROWS
 from tests.services.stale_detector.harness import Fleet, Running, known, quick, running
 from tests.services.stale_detector.living_agents import beating
 
@@ -179,37 +180,6 @@ async def test_what_is_falsified_is_told_within_a_round_and_until_it_is_right_ag
     assert len(lines) == 6, "each is told once"
 
 
-# Of an agent and of a daemon: what is falsified, in which source, and about what it is told.
-FALSIFIED = (
-    ("agent:c0:builder", "memory", "connection"),
-    ("agent:c0:builder", "memory", "the sender"),
-    ("agent:c0:builder", "read_model", "status"),
-    ("agent:c0:builder", "recorder", "connection"),
-    ("daemon:d1", "memory", "the sender"),
-    ("daemon:d1", "read_model", "alive"),
-    ("daemon:d1", "recorder", "alive"),
-)
-_ROW = "update supervisor_heartbeat.senders set told = jsonb_set(told::jsonb, '{%s}', '%s')::json where stream = '%s'"
-_ROWS = {  # of the same: what falsifies the row, and what puts it right
-    ("agent:c0:builder", "read_model"): (
-        "update stale_detector.senders set status = 'working' where name = 'agent:c0:builder'",
-        "update stale_detector.senders set status = 'ready' where name = 'agent:c0:builder'",
-    ),
-    ("agent:c0:builder", "recorder"): (
-        _ROW % ("connection_id", '"y"', "agent-c0:builder"),
-        _ROW % ("connection_id", '"x"', "agent-c0:builder"),
-    ),
-    ("daemon:d1", "read_model"): (
-        "update stale_detector.senders set alive = false where name = 'daemon:d1'",
-        "update stale_detector.senders set alive = true where name = 'daemon:d1'",
-    ),
-    ("daemon:d1", "recorder"): (
-        _ROW % ("connected", "false", "daemon-d1"),
-        _ROW % ("connected", "true", "daemon-d1"),
-    ),
-}
-
-
 async def test_what_is_falsified_of_agents_and_daemons_is_told_too(
     unhurried: Settings, pool: asyncpg.Pool, nats: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,13 +194,13 @@ async def test_what_is_falsified_of_agents_and_daemons_is_told_too(
             elif source == "memory":
                 one.detector.untrack(name)
             else:
-                await pool.execute(_ROWS[name, source][0])
+                await pool.execute(ROWS[name, source][0])
             await told(one, name, source, about)
             assert differing() == {source: 1.0}, "and nobody else"
             if source == "memory":
                 one.detector.track(tracked.sender, tracked.owner)
             else:
-                await pool.execute(_ROWS[name, source][1])
+                await pool.execute(ROWS[name, source][1])
             await eventually(lambda: one.auditor.differing == 0, 20 * ROUND, because="it is right again")
 
 

@@ -91,13 +91,14 @@ class CommandHandler(Generic[S, C, E]):
         self._consult = consult
         self._states = StateCache(decider, log, lambda: appender.session)
 
-    async def handle(self, request: Request[object], command: C) -> Reply:
+    async def handle(self, request: Request[object], command: C, refused: Refused | None = None) -> Reply:
         """Decides the command and stores its events.
 
-        A repeated command id gets the first answer. A refusal changes nothing and is not stored.
+        A repeated command id gets the first answer. A refusal changes nothing and is not stored. `refused`: why the
+        command is refused already, by something that its decider does not know.
         """
         try:
-            return await self._answer(request, command)
+            return await self._answer(request, command, refused)
         except LogUnavailableError as error:
             return Problem(ErrorCode.UNAVAILABLE, f"the event log does not answer: {error}", TRY_AGAIN)
         except UnstorableError as error:
@@ -122,16 +123,18 @@ class CommandHandler(Generic[S, C, E]):
         """
         self._states.assume_new(tenant, stream_name(self._category, target))
 
-    async def _answer(self, request: Request[object], command: C) -> Reply:
+    async def _answer(self, request: Request[object], command: C, refused: Refused | None) -> Reply:
         try:
+            if refused is not None:
+                raise refused
             if not self._valid_target(request.target):
                 detail = f"{request.target!r} is not a valid id of a {self._category}"
                 raise Refused(ErrorCode.INVALID_REQUEST, detail)  # noqa: TRY301 - same answer as a rule's refusal
             return await self._decide(request, command)
-        except Refused as refused:
+        except Refused as refusal:
             # A repeat of an accepted command may be refused in the present state;
             # it must get the first answer.
-            return await self._first_answer(request, command) or problem(refused)
+            return await self._first_answer(request, command) or problem(refusal)
 
     async def _decide(self, request: Request[object], command: C) -> Reply:
         stream = stream_name(self._category, request.target)

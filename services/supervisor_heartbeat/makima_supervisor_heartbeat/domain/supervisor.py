@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from makima_schemas.contract.model import ContractStatus
 from makima_schemas.errors import ErrorCode
 from makima_schemas.evidence import Arrival
 from makima_schemas.refusal import Refused
@@ -22,7 +21,6 @@ from makima_schemas.supervisor import (
 )
 
 from makima_supervisor_heartbeat.domain.in_force import speaks
-from makima_supervisor_heartbeat.domain.restartable import refuse_restart
 from makima_supervisor_heartbeat.domain.restoring import Restore, restore
 from makima_supervisor_heartbeat.domain.saving import Save, save
 from makima_supervisor_heartbeat.domain.stuck import ObserveProgress, ObserveStuck, is_newer
@@ -32,14 +30,13 @@ from makima_supervisor_heartbeat.domain.verdict import JudgeSilence, contradicte
 
 @dataclass(frozen=True, slots=True)
 class OrderRestart:
-    """`RestartSupervisor`, with the state of the supervisor's daemon and contract, which are in
-    other streams of the log.
+    """`RestartSupervisor`, with the state of the supervisor's daemon, which is in
+    another stream of the log.
     """
 
     reason: str | None
     daemon_connected: bool  # False also if the supervisor is unknown
     last_heard: Arrival | None = None  # the newest heartbeat that is recorded of it
-    contract: ContractStatus | None = None  # None: it is not known
 
 
 Command = ObserveHeartbeat | JudgeSilence | OrderRestart | ObserveStuck | ObserveProgress | Save | Restore
@@ -172,12 +169,11 @@ def _judge(verdict: JudgeSilence, supervisor: Supervisor) -> list[SupervisorEven
 def _order_restart(order: OrderRestart, supervisor: Supervisor) -> list[SupervisorEvent]:
     """Also allowed while the supervisor is alive: a person may see problems that its heartbeats do not show.
 
-    Raises `Refused`: SUPERVISOR_NOT_FOUND without any heartbeat so far, INVALID_TRANSITION in a paused contract,
-    UNAVAILABLE if the daemon is disconnected.
+    Raises `Refused`: SUPERVISOR_NOT_FOUND without any heartbeat so far, UNAVAILABLE if the daemon is
+    disconnected.
     """
     if supervisor.state is None:
         raise Refused(ErrorCode.SUPERVISOR_NOT_FOUND, "this supervisor never sent a heartbeat")
-    refuse_restart(order.contract, supervisor.state)
     if not order.daemon_connected:
         raise Refused(
             ErrorCode.UNAVAILABLE,

@@ -32,7 +32,7 @@ from nats.aio.client import Client
 from makima_supervisor_heartbeat.domain.agents.refusals import refuse_reserved
 from makima_supervisor_heartbeat.domain.agents.statuses import RESTARTING
 from makima_supervisor_heartbeat.domain.agents.triggers import Join, OrderAgentRestart, Report
-from makima_supervisor_heartbeat.domain.restartable import NOT_RESTARTED_IN
+from makima_supervisor_heartbeat.domain.restartable import restart_refusal
 from makima_supervisor_heartbeat.handlers.observation_writer import AgentDecisions
 from makima_supervisor_heartbeat.handlers.restart_signal import signal_restart
 from makima_supervisor_heartbeat.queries import AgentFacts, Queries
@@ -160,7 +160,11 @@ class Agents:
             facts = await self._facts(request, None)
         except Refused as refused:
             return problem(refused)
-        may = facts.status not in (None, RESTARTING) and facts.contract not in NOT_RESTARTED_IN
+        order = OrderAgentRestart(command.reason, facts.daemon_id, facts.daemon_connected)
+        paused = restart_refusal(facts.contract, facts.status)
+        if paused is not None:
+            return await self._decisions.handle(request, order, paused)
+        may = facts.status not in (None, RESTARTING)
         if may and facts.daemon_id is not None and facts.daemon_connected:
             contract_id, _, role = request.target.partition(":")
             body = {
@@ -172,7 +176,6 @@ class Agents:
             refused = await signal_restart(self._nats, facts.daemon_id, body)
             if refused is not None:
                 return refused
-        order = OrderAgentRestart(command.reason, facts.daemon_id, facts.daemon_connected, facts.contract)
         return await self._decisions.handle(request, order)
 
     async def _join(

@@ -17,7 +17,7 @@ from makima_schemas.supervisor import (
 )
 from nats.aio.client import Client
 
-from makima_supervisor_heartbeat.domain.restartable import NOT_RESTARTED_IN
+from makima_supervisor_heartbeat.domain.restartable import restart_refusal
 from makima_supervisor_heartbeat.domain.supervisor import OrderRestart
 from makima_supervisor_heartbeat.handlers.observation_writer import SupervisorDecisions
 from makima_supervisor_heartbeat.handlers.restart_signal import signal_restart
@@ -55,8 +55,8 @@ class Restarts:
         except DATABASE_UNAVAILABLE as error:
             return _unread(error)
         connected = found is not None and found.connected
-        contract = None if found is None else found.contract
-        if found is not None and found.connected and contract not in NOT_RESTARTED_IN:
+        paused = None if found is None else restart_refusal(found.contract, found.state)
+        if found is not None and found.connected and paused is None:
             body = {
                 "contract_id": found.contract_id,
                 "task_id": request.target,
@@ -71,10 +71,8 @@ class Restarts:
             newest = await self._queries.newest([stream])
         except DATABASE_UNAVAILABLE as error:
             return _unread(error)
-        order = OrderRestart(
-            command.reason, daemon_connected=connected, last_heard=newest.get(stream), contract=contract
-        )
-        return await self._supervisors.handle(request, order)
+        order = OrderRestart(command.reason, daemon_connected=connected, last_heard=newest.get(stream))
+        return await self._supervisors.handle(request, order, paused)
 
 
 def _unread(error: BaseException) -> Problem:

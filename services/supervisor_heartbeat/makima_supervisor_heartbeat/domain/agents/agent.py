@@ -30,7 +30,6 @@ from makima_supervisor_heartbeat.domain.agents.statuses import (
     transition_refusal,
     trigger_of,
 )
-from makima_supervisor_heartbeat.domain.restartable import refuse_restart
 from makima_supervisor_heartbeat.domain.stuck import ObserveProgress, ObserveStuck, is_newer
 from makima_supervisor_heartbeat.domain.verdict import contradicted
 
@@ -68,8 +67,7 @@ class AgentDecider:
         """The events that `command` records; none if nothing has to change.
 
         Raises `Refused`: SUPERSEDED if the connection is not in force, PARTICIPANT_NOT_FOUND without a record,
-        INVALID_TRANSITION outside the table and for a restart in a paused contract, UNAVAILABLE for a restart that no
-        daemon can do.
+        INVALID_TRANSITION outside the table, UNAVAILABLE for a restart that no daemon can do.
         """
         match command:
             case t.Join():
@@ -187,7 +185,6 @@ def _leave(leave: LeaveAgent, connection_id: str | None, agent: Agent) -> list[A
 def _order_restart(order: t.OrderAgentRestart, agent: Agent) -> list[AgentEvent]:
     if agent.status is None:
         raise not_found(agent.role)
-    refuse_restart(order.contract, agent.status, LIFECYCLE.targets(agent.status))
     if LIFECYCLE.allowed(agent.status, type(order)) is None:
         raise transition_refusal(agent.status, type(order))
     if order.daemon_id is None or not order.daemon_connected:

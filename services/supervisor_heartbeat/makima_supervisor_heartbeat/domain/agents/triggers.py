@@ -13,7 +13,6 @@ from makima_schemas.agent import (
     RestartAgent,
     Restarts,
 )
-from makima_schemas.contract.model import ContractStatus
 from makima_schemas.evidence import Arrival, Evidence
 
 from makima_supervisor_heartbeat.domain.stuck import ObserveProgress, ObserveStuck
@@ -82,12 +81,11 @@ class FinishTasks:
 
 @dataclass(frozen=True, slots=True)
 class OrderAgentRestart:
-    """`RestartAgent`, with the state of the daemon that is to do it, and of the contract."""
+    """`RestartAgent`, with the state of the daemon that is to do it."""
 
     reason: str | None
     daemon_id: str | None  # None: there is none
     daemon_connected: bool
-    contract: ContractStatus | None = None  # None: it is not known
 
 
 @dataclass(frozen=True, slots=True)
