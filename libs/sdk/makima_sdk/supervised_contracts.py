@@ -42,12 +42,10 @@ class SupervisedContracts(Contracts):
         options: Sequence[str] = (),
         key: str | None = None,
     ) -> Question:
-        asked = await super().ask(
-            contract_id, question, question_type=question_type, options=options, key=key
-        )
+        new = await super().ask(contract_id, question, question_type=question_type, options=options, key=key)
         if contract_id == self._contract_id:
-            self.note(asked)
-        return asked
+            self.note(new)
+        return new
 
     async def change_phase(
         self,
