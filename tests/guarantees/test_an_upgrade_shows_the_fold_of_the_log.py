@@ -63,26 +63,7 @@ async def left_by(postgres_server: Postgres, request: pytest.FixtureRequest) -> 
     await admin.close()
 
 
-async def is_the_fold(pool: asyncpg.Pool, nats: Client, projection: Projection) -> None:
-    """Once it has applied what the services appended last; they do not run any more."""
-    log = Log(pool)
-    projector = Projector(projection, pool, log, nats, owner="test")
-    async with running(projector.run()):
-        assert await projector.wait_for(await log.head(), PATIENCE)
-    before = await folded_rows(pool, projection)
-    await rebuild(projection, pool, log)
-    assert await folded_rows(pool, projection) == before
-
-
-@pytest.mark.parametrize(
-    "left_by",
-    [FIRST, LAST, BEFORE_AGENTS],
-    indirect=True,
-    ids=["the first version", "the last release", "the version before agents"],
-)
-async def test_every_table_is_the_fold_of_the_log_once_it_is_ready(
-    left_by: str, nats: Client, nats_url: str
-) -> None:
+async def becomes_the_fold(left_by: str, nats: Client, nats_url: str) -> None:
     """As `makima up` does it: migrations, streams, services."""
     assert await migrate_all(left_by) > 0
     settings = Settings(database_url=left_by, nats_url=nats_url, stream_budget=BUDGET, port=ports.free())
@@ -103,8 +84,33 @@ async def test_every_table_is_the_fold_of_the_log_once_it_is_ready(
             await is_the_fold(pool, nats, projection)
 
 
+async def is_the_fold(pool: asyncpg.Pool, nats: Client, projection: Projection) -> None:
+    """Once it has applied what the services appended last; they do not run any more."""
+    log = Log(pool)
+    projector = Projector(projection, pool, log, nats, owner="test")
+    async with running(projector.run()):
+        assert await projector.wait_for(await log.head(), PATIENCE)
+    before = await folded_rows(pool, projection)
+    await rebuild(projection, pool, log)
+    assert await folded_rows(pool, projection) == before
+
+
+@pytest.mark.parametrize(
+    "left_by",
+    [FIRST, LAST, BEFORE_AGENTS],
+    indirect=True,
+    ids=["the first version", "the last release", "the version before agents"],
+)
+async def test_every_table_is_the_fold_of_the_log_once_it_is_ready(
+    left_by: str, nats: Client, nats_url: str
+) -> None:
+    await becomes_the_fold(left_by, nats, nats_url)
+
+
 @pytest.mark.parametrize("left_by", [BEFORE_AGENTS], indirect=True, ids=["the version before agents"])
-async def test_an_upgrade_that_is_undone_leaves_the_database_as_it_was(left_by: str) -> None:
+async def test_an_upgrade_that_is_undone_leaves_the_database_as_it_was_and_can_be_made_again(
+    left_by: str, nats: Client, nats_url: str
+) -> None:
     """Tables, columns and indexes are those of the version before, and its log has every event."""
     async with asyncpg.create_pool(left_by, min_size=1, max_size=2) as pool:
         schemas, before = await applied(pool), await shape(pool)
@@ -117,6 +123,7 @@ async def test_an_upgrade_that_is_undone_leaves_the_database_as_it_was(left_by: 
         assert await applied(pool) == schemas
         assert await shape(pool) == before
         assert await pool.fetchval(EVENTS) == events
+    await becomes_the_fold(left_by, nats, nats_url)
 
 
 async def applied(pool: asyncpg.Pool) -> dict[str, int]:
