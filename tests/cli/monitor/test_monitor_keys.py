@@ -94,7 +94,7 @@ def test_a_batch_shows_what_it_will_do_and_to_which_and_asks() -> None:
     assert "4 selected" in screen(state)[1]
     assert [line[2] for line in screen(state) if "contract c3" in line][-1] == "*"
     typed(state, "br")
-    assert "resume 1 of 4 (3 cannot be)? y/n  contract c6" in screen(state)[-1]
+    assert "resume 1 of 4 (3 cannot be): contract c6? y/n" in screen(state)[-1]
     assert typed(state, "y") == Act("do batch", value="resume", items=(("c6", 1),))
     typed(state, "bu")
     assert typed(state, "n") is None

@@ -83,6 +83,9 @@ class Acting:
             refusal = f"{answer.get('code')} {', '.join(map(str, lacking))}".rstrip()
             state.notice = f"dry run: would be refused: {refusal}"
             return
+        if state.help or state.reading:  # a question that nobody sees is not asked
+            state.notice = f"dry run: {name} → {act.value} would succeed"
+            return
         state.notice = ""
         if state.prompt is None:
             state.prompt = Prompt(kind, act.contract_id, asks=asks, value=act.value, version=act.version)
@@ -102,7 +105,7 @@ class Acting:
             lines += [
                 f"   {line}" for line in evidence_lines(cast("Mapping[str, object]", verdict["evidence"]))
             ]
-        self._state.reading = tuple(lines)
+        self._state.reading, self._state.scroll = tuple(lines), 0
 
     async def _batch(self, act: Act) -> None:
         """One write for each; what was refused stays selected."""

@@ -7,7 +7,8 @@ from makima_schemas.contract.model import ContractStatus
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from makima_sdk.models import ENDED, Contract
 
-from makima_cli.monitor.model import Prompt, next_phase
+from makima_cli.monitor.cursor import agent_here, is_on_contract
+from makima_cli.monitor.model import Pane, Prompt, next_phase
 from makima_cli.monitor.state import MonitorState
 
 S = ContractStatus
@@ -33,20 +34,24 @@ MAX_NAMED: Final = 3  # contracts that a preview names
 
 def ask(state: MonitorState, key: str) -> None:
     """Ask whether to do what `key` stands for."""
-    if key == "b":
+    if key == "b" and state.pane is Pane.CONTRACTS:
         ask_batch(state)
         return
     contract = state.contracts.get(state.subject())
     if contract is None:
+        return
+    if key == "r" and state.pane is not Pane.EVENTS:
+        _ask_restart(state)
+        return
+    if not is_on_contract(state):
+        state.notice = f"{key} is about a contract: Enter opens {contract.name}"
         return
     action = _STATUS_ACTIONS.get((key, contract.status))
     if key == "a" and contract.id in state.questions and contract.status is S.WAITING_FOR_INPUT:
         _ask_answer(state, contract)
     elif key == "c" and contract.waiting_for == "phase_confirmation":
         _ask_confirmation(state, contract)
-    elif key == "r":
-        _ask_restart(state)
-    elif action or key == "F":
+    elif action or (key == "F" and contract.status not in ENDED):
         _ask_whether(state, contract, action or "fail")
     else:
         state.notice = f"{contract.name} is {contract.status}: nothing to do with {key}"
@@ -54,9 +59,9 @@ def ask(state: MonitorState, key: str) -> None:
 
 def _ask_answer(state: MonitorState, contract: Contract) -> None:
     question = state.questions[contract.id]
-    choices = "   ".join(f"{number} {option}" for number, option in enumerate(question.options, 1))
-    asks = f"{question.question}   {choices}   answer:" if choices else f"{question.question} answer:"
-    state.prompt = Prompt("answer", contract.id, asks=asks, question_id=question.id)
+    state.prompt = Prompt(
+        "answer", contract.id, asks=question.question, question_id=question.id, choices=question.options
+    )
 
 
 def _ask_confirmation(state: MonitorState, contract: Contract) -> None:
@@ -74,7 +79,7 @@ def _ask_whether(state: MonitorState, contract: Contract, action: str) -> None:
 
 
 def _ask_restart(state: MonitorState) -> None:
-    here = state.agent_here()
+    here = agent_here(state)
     if here is None:
         return
     contract_id, role = here
@@ -108,4 +113,4 @@ def preview_batch(state: MonitorState, key: str | None) -> None:
         return
     asks = f"{action} {len(able)} of {len(chosen)}" + (f" ({left} cannot be)" if left else "")
     items = tuple((each.id, each.version) for each in able)
-    state.prompt = Prompt("do batch", value=action, asks=f"{asks}? y/n  {names}", items=items)
+    state.prompt = Prompt("do batch", value=action, asks=f"{asks}: {names}? y/n", items=items)

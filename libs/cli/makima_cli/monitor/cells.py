@@ -1,9 +1,10 @@
 """Text in terminal cells: lines of an exact width, made of pieces with a style."""
 
+import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 
 from makima_cli.readable import readable
 
@@ -38,6 +39,25 @@ def fit(text: object, width: int, *, right: bool = False) -> str:
     if taken > width:
         return set_cell_size(shown, max(width - 1, 0)) + "…" * min(width, 1)
     return " " * (width - taken) + shown if right else shown + " " * (width - taken)
+
+
+def wrapped(text: object, width: int) -> list[str]:
+    """Text of others, escaped, in lines of at most `width` cells: between words, and within one that is longer."""
+    lines: list[str] = []
+    line = ""
+    for word in _words(readable(text)):
+        if cell_len(line + word.rstrip()) > width and line.strip():
+            lines.append(line.rstrip())
+            line = ""
+        *whole, rest = chop_cells(word.rstrip(), max(width, 1)) or [""]
+        lines += whole
+        line += rest + " " * (len(word) - len(word.rstrip()))
+    return [*lines, line.rstrip()]
+
+
+def _words(text: str) -> list[str]:
+    """Each word with the spaces that follow it; first the spaces before the first one."""
+    return re.findall(r"^ +|(?:[^ ,]+,*|,+) *", text)
 
 
 def between(left: str, right: str, width: int, style: str = "") -> Line:

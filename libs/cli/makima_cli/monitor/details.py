@@ -1,6 +1,7 @@
 """One contract, opened: its phases, why it does not go on, its tabs, and its time."""
 
 from datetime import datetime
+from typing import Final
 
 from makima_sdk.models import Contract
 
@@ -8,12 +9,14 @@ from makima_cli.durations import age
 from makima_cli.monitor import rows
 from makima_cli.monitor.cells import HEAD, NEEDS, Line, Piece, between, fit, padded, rule
 from makima_cli.monitor.gate import gate_lines
+from makima_cli.monitor.prompt_texts import question_texts
 from makima_cli.monitor.record import Record
 from makima_cli.monitor.state import MonitorState
 from makima_cli.monitor.tabs import tab_names, tab_rows
 from makima_cli.monitor.time_slider import phase_times, slider
 
-MIN_TAB_ROWS = 3
+MIN_TAB_ROWS: Final = 3
+MAX_QUESTION_LINES: Final = 6
 
 
 def details(state: MonitorState, contract_id: str, width: int, height: int, now: datetime) -> list[Line]:
@@ -50,8 +53,9 @@ def _gate(
     lines = gate_lines(each, record, width, now, whole=state.explained)
     question = state.questions.get(each.id) if state.inside.at is None else None
     if question is not None:
-        choices = "   ".join(f"{number} {option}" for number, option in enumerate(question.options, 1))
-        lines.insert(0, (Piece(fit(f" ? {question.question}   {choices}", width), NEEDS),))
+        texts = question_texts(question.question, question.options, width - 4, MAX_QUESTION_LINES)
+        asked = [f" {'  ' if number else '? '}{text}" for number, text in enumerate(texts)]
+        lines[:0] = [(Piece(fit(text, width), NEEDS),) for text in asked]
     return lines
 
 

@@ -4,10 +4,12 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from makima_schemas.contract.model import ContractStatus
+from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
 from makima_cli.monitor.asks import ask, preview_batch
+from makima_cli.monitor.cursor import agent_here, is_on_contract, need_here, on_agent
 from makima_cli.monitor.model import ORDERS, PANE_FILTERS, Pane, Prompt, next_phase
-from makima_cli.monitor.moving import TO_TOP, mark, move, next_need, next_pane, slide
+from makima_cli.monitor.moving import TO_TOP, mark, move, next_need, next_pane, scroll, slide
 from makima_cli.monitor.record import Tab
 from makima_cli.monitor.state import MonitorState
 from makima_cli.monitor.wanted import FilterError, parse
@@ -48,7 +50,9 @@ def press(state: MonitorState, key: str, character: str | None, now: datetime) -
     name = character if character and character.isprintable() and character != " " else key
     if name == "q":
         return Act("quit")
-    if name in STEPS or name in _TO_FAR_END:
+    if state.help or state.reading:
+        _read_on(state, name, now)
+    elif name in STEPS or name in _TO_FAR_END:
         move(state, (STEPS | _TO_FAR_END)[name], now)
     elif name in "[]{}." and state.opened:
         slide(state, name)
@@ -61,6 +65,16 @@ def press(state: MonitorState, key: str, character: str | None, now: datetime) -
     return None
 
 
+def _read_on(state: MonitorState, name: str, now: datetime) -> None:
+    """While a text takes the screen, keys move through it and lead back; what is beneath it nobody sees."""
+    if name in STEPS or name in _TO_FAR_END:
+        scroll(state, (STEPS | _TO_FAR_END)[name])
+    elif name in ("1", "2", "3", "4", "?", "escape"):
+        if name.isdecimal():
+            state.help, state.reading = False, ()
+        _show(state, name, now)
+
+
 def _show(state: MonitorState, name: str, now: datetime) -> None:
     """Keys that change nothing but what is seen."""
     match name:
@@ -68,15 +82,17 @@ def _show(state: MonitorState, name: str, now: datetime) -> None:
             state.inside.go_to(Tab(int(name)))
         case "1" | "2" | "3" | "4":
             state.pane, state.help, state.reading, state.whole = Pane(int(name)), False, (), True
+            state.scroll = 0
         case "tab":
             next_pane(state)
         case "?":
-            state.help = not state.help
+            state.help, state.scroll = not state.help, 0
         case "escape":
             _back(state)
         case "enter" if state.subject() and not state.opened:
+            need = need_here(state)
             state.opened = state.subject()
-            state.inside.begin()
+            state.inside.begin(need.role if need else "")
         case "n":
             next_need(state)
         case "/" if PANE_FILTERS[state.pane]:
@@ -98,6 +114,7 @@ def _arrange(state: MonitorState, name: str, now: datetime) -> None:
 
 def _back(state: MonitorState) -> None:
     """From the help, else from an answer, a contract, the selection, and at last from the cursor: rows move again."""
+    state.scroll = 0
     if state.help:
         state.help = False
     elif state.reading:
@@ -115,7 +132,7 @@ def _write(state: MonitorState, key: str) -> Act | None:
     if state.opened and state.inside.at is not None:
         state.notice = "This is the past: nothing can be done there. '.' leads back to now."
         return None
-    if key != "A":
+    if key != "A" or not is_on_contract(state):
         ask(state, key)
         return None
     contract = state.contracts.get(state.subject())
@@ -131,9 +148,8 @@ def _write(state: MonitorState, key: str) -> Act | None:
 
 def _why(state: MonitorState) -> Act | None:
     """Of an agent: why it was declared dead; of a contract: why it does not go on."""
-    on_agent = state.inside.role if state.opened else state.pane is Pane.AGENTS
-    here = state.agent_here()
-    if on_agent and here is not None:
+    here = agent_here(state)
+    if on_agent(state) and here is not None:
         return Act("why", here[0], here[1])
     if state.opened:
         state.explained = not state.explained
@@ -145,17 +161,25 @@ def _why(state: MonitorState) -> Act | None:
 
 def _copy(state: MonitorState) -> Act | None:
     """The id of what the cursor is on; the same again: the command about it."""
-    here = state.agent_here()
+    here = agent_here(state)
     if here is None:
         return None
     contract_id, role = here
-    on_agent = bool(state.inside.role) if state.opened else state.pane is Pane.AGENTS
-    whole = f"{contract_id}/{role}" if on_agent else contract_id
-    command = f"makima why {whole}" if on_agent else _command(state, contract_id)
+    whole = f"{contract_id}/{role}" if on_agent(state) else contract_id
+    command = _agent_command(state, *here) if on_agent(state) else _command(state, contract_id)
     text = command if state.copied == whole else whole
     state.copied = "" if text == command else whole
     state.notice = f"copied: {text}" + ("" if text == command else "   (y: the command)")
     return Act("copy", value=text)
+
+
+def _agent_command(state: MonitorState, contract_id: str, role: str) -> str:
+    """Of an agent that waits, what revives it, else what says why it is as it is."""
+    if need_here(state) is None:
+        return f"makima why {contract_id}/{role}"
+    if role == SUPERVISOR_ROLE:
+        return f"makima contracts restart-supervisor {contract_id}"
+    return f"makima agent restart --contract {contract_id} --role {role}"
 
 
 def _command(state: MonitorState, contract_id: str) -> str:

@@ -48,6 +48,12 @@ class Need(NamedTuple):
     contract_id: str
     since: datetime
     text: str
+    role: str = ""  # the agent that it is about; empty: the contract
+
+    @property
+    def key(self) -> str:
+        """What the cursor is on: a contract may have several needs."""
+        return f"{self.kind}\n{self.contract_id}\n{self.role}"
 
 
 class Prompt(NamedTuple):
@@ -60,6 +66,7 @@ class Prompt(NamedTuple):
     question_id: str = ""
     value: str = ""  # the phase that was named
     version: int | None = None  # of the contract as it was shown when this was asked
+    choices: tuple[str, ...] = ()  # of a question; a number stands for one
     items: tuple[tuple[str, int], ...] = ()  # contracts and their versions, of a batch
 
 

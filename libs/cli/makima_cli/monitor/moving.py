@@ -19,7 +19,7 @@ def next_pane(state: MonitorState) -> None:
     panes = _SIDE_BY_SIDE if state.width >= WIDE else tuple(Pane)
     place = panes.index(state.pane) + 1 if state.pane in panes else 0
     state.pane, state.whole = panes[place % len(panes)], state.width < WIDE
-    state.opened = ""
+    state.opened, state.scroll = "", 0
 
 
 def _ids(state: MonitorState, now: datetime) -> list[str]:
@@ -38,6 +38,9 @@ def move(state: MonitorState, step: int, now: datetime) -> None:
     if state.opened:
         _move_in_tab(state, step)
         return
+    if state.pane is Pane.SYSTEM:
+        scroll(state, step)
+        return
     if step == TO_TOP:
         state.rearrange()
     ids = _ids(state, now)
@@ -46,7 +49,12 @@ def move(state: MonitorState, step: int, now: datetime) -> None:
     chosen = state.selected[state.pane]
     place = ids.index(chosen) + step if chosen in ids else 0
     state.selected[state.pane] = ids[max(0, min(place, len(ids) - 1))]
-    state.on_need = False
+    state.on_need = ""
+
+
+def scroll(state: MonitorState, step: int) -> None:
+    """Of a text that takes the screen; where it ends is known when it is drawn."""
+    state.scroll = max(0, state.scroll + step)
 
 
 def _move_in_tab(state: MonitorState, step: int) -> None:
@@ -54,9 +62,9 @@ def _move_in_tab(state: MonitorState, step: int) -> None:
     record = inside.known(state.opened)
     if record is None:
         return
-    inside.row = max(0, min(inside.row + step, count(record, inside.tab) - 1))
-    on_agent = inside.tab is Tab.AGENTS and inside.row < len(record.agents)
-    inside.role = record.agents[inside.row].role if on_agent else ""
+    row = inside.place(state.opened) if inside.tab is Tab.AGENTS else inside.row
+    inside.row, inside.role = max(0, min(row + step, count(record, inside.tab) - 1)), ""
+    inside.role = inside.agent(state.opened)
 
 
 def slide(state: MonitorState, key: str) -> None:
@@ -66,17 +74,17 @@ def slide(state: MonitorState, key: str) -> None:
 
 
 def next_need(state: MonitorState) -> None:
-    ids = list(dict.fromkeys(need.contract_id for need in state.needs()))
-    if not ids:
+    waiting = state.needs()
+    if not waiting:
         state.notice = "Nothing waits for you."
         return
-    chosen = state.selected[Pane.CONTRACTS]
-    place = ids.index(chosen) + 1 if chosen in ids else 0
-    state.pane, state.on_need = Pane.CONTRACTS, True
-    state.selected[Pane.CONTRACTS] = ids[place % len(ids)]
+    keys = [need.key for need in waiting]
+    need = waiting[(keys.index(state.on_need) + 1) % len(keys) if state.on_need in keys else 0]
+    state.pane, state.on_need = Pane.CONTRACTS, need.key
+    state.selected[Pane.CONTRACTS] = need.contract_id
     if state.opened:
-        state.opened = state.selected[Pane.CONTRACTS]
-        state.inside.begin()
+        state.opened = need.contract_id
+        state.inside.begin(need.role)
 
 
 def mark(state: MonitorState, now: datetime, *, to_here: bool) -> None:

@@ -20,7 +20,7 @@ def needs(
         if each.status in WAITING and (need := _of_contract(each, questions.get(each.id)))
     ]
     found += [
-        Need("revive", each.contract_id, each.since, f"{each.role}: its restarts failed")
+        Need("revive", each.contract_id, each.since, f"{each.role}: its restarts failed", each.role)
         for each in agents
         if each.status_now is AgentStatus.DEAD_FAILED_REVIVE and each.since is not None
     ]

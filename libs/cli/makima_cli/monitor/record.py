@@ -77,17 +77,30 @@ class Inside:
     row: int = 0
     at: int | None = None
     record: Record | None = None
-    role: str = ""  # the agent that is under the cursor in its tab
+    role: str = ""  # the agent that the cursor was moved to in its tab
 
     def known(self, contract_id: str) -> Record | None:
         """What was read of this contract at this version, if it was read."""
         record = self.record
         return record if record and (record.contract.id, record.at) == (contract_id, self.at) else None
 
+    def place(self, contract_id: str) -> int:
+        """The row of the tab of agents that the cursor is on: where its agent is now."""
+        record = self.known(contract_id)
+        roles = [each.role for each in record.agents] if record else []
+        return roles.index(self.role) if self.role in roles else max(0, min(self.row, len(roles) - 1))
+
+    def agent(self, contract_id: str) -> str:
+        """The role of the agent under the cursor of its tab; empty: none."""
+        record = self.known(contract_id)
+        if self.tab is not Tab.AGENTS:
+            return ""
+        return record.agents[self.place(contract_id)].role if record and record.agents else self.role
+
     def go_to(self, tab: Tab) -> None:
         if tab is not self.tab:
             self.tab, self.row, self.role = tab, 0, ""
 
-    def begin(self) -> None:
-        """Another contract is opened, or none."""
-        self.tab, self.row, self.at, self.role = Tab.EVENTS, 0, None, ""
+    def begin(self, role: str = "") -> None:
+        """Another contract is opened, or none; with `role` at that agent of it."""
+        self.tab, self.row, self.at, self.role = (Tab.AGENTS if role else Tab.EVENTS), 0, None, role

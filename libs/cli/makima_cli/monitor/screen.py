@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, TypeVar, cast
 
-from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
-
 from makima_cli.monitor.holding import Cells, Held, Places
 from makima_cli.monitor.model import ORDERS, Link, Pane, Prompt
 from makima_cli.monitor.record import Inside
@@ -33,7 +31,8 @@ class Screen:
     help: bool = False
     explained: bool = False  # each reason with who must act, and how
     whole: bool = True  # the pane takes the screen, also where there is room for several
-    on_need: bool = False  # the cursor came to what waits by `n`
+    on_need: str = ""  # the key of what waits that the cursor came to by `n`; empty: it is on a row
+    scroll: int = 0  # lines above what is in sight of a text that takes the screen
     copied: str = ""  # what was copied last: once more copies the command
     width: int = 80  # of the terminal, in columns
     marked: dict[str, None] = field(
@@ -99,13 +98,3 @@ class Screen:
         """The contract whose details are in sight; empty: none."""
         beside = self.width >= WIDEST and self.pane is Pane.CONTRACTS
         return self.opened or (self.subject() if beside else "")
-
-    def agent_here(self) -> tuple[str, str] | None:
-        """Contract and role that actions on an agent are about: of a contract, its supervisor."""
-        if self.opened:
-            return self.opened, self.inside.role or SUPERVISOR_ROLE
-        if self.pane is Pane.AGENTS and self.selected[Pane.AGENTS]:
-            contract_id, _, role = self.selected[Pane.AGENTS].partition("\n")
-            return contract_id, role
-        subject = self.subject()
-        return (subject, SUPERVISOR_ROLE) if subject else None

@@ -39,6 +39,8 @@ def tab_rows(
         return padded([(Piece(fit(" …", width), DIM),)], height, width)
     texts = tab_texts(record, inside.tab)
     row = max(0, min(inside.row, count(record, inside.tab) - 1))
+    if inside.tab is Tab.AGENTS:
+        row = inside.place(record.contract.id)
     first = window(count(record, inside.tab), row, height)
     if inside.tab is Tab.AGENTS:
         shown = [

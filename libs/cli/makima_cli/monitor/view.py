@@ -19,11 +19,14 @@ from makima_cli.monitor.cells import (
     rule,
     window,
 )
+from makima_cli.monitor.cursor import need_here
 from makima_cli.monitor.details import details
 from makima_cli.monitor.header import freshness, headline, panes
-from makima_cli.monitor.keys_line import HELP, keys_line
+from makima_cli.monitor.help import HELP
+from makima_cli.monitor.last_lines import last_lines
 from makima_cli.monitor.model import Link, Need, Pane
 from makima_cli.monitor.screen import WIDE, WIDEST
+from makima_cli.monitor.scrolling import in_sight, scrolled
 from makima_cli.monitor.state import MonitorState
 from makima_cli.monitor.system_pane import system_lines
 from makima_cli.monitor.vital_signs import vital_signs
@@ -38,6 +41,8 @@ def draw(state: MonitorState, width: int, height: int, now: datetime) -> list[Li
     """The whole screen."""
     needs, real, now = state.needs(), now, state.shown_at(now)
     if width < MIN_SCREEN[0] or height < MIN_SCREEN[1]:
+        if state.prompt is not None or state.notice:
+            return padded(last_lines(state, width, height), height, width)
         word = "paused" if state.held.since else state.link
         text = f" {headline(state, needs, width)}".replace("   ", " · ") + f" · {word}"
         return padded([(Piece(fit(text, width)),)], height, width)
@@ -45,7 +50,7 @@ def draw(state: MonitorState, width: int, height: int, now: datetime) -> list[Li
         between(f"makima   {headline(state, needs, width)}", freshness(state, width, real), width, HEAD),
         panes(state, width),
     ]
-    bottom = [rule(width), keys_line(state, width)]
+    bottom = [rule(width), *last_lines(state, width, (height - len(top)) // 2)]
     if width >= WIDE and state.series and (signs := vital_signs(state.series, width))[0].text.strip():
         bottom = [rule(width), signs, *bottom]
     room = height - len(top) - len(bottom) - 1
@@ -57,7 +62,7 @@ def draw(state: MonitorState, width: int, height: int, now: datetime) -> list[Li
 
 def _middle(state: MonitorState, needs: list[Need], width: int, height: int, now: datetime) -> list[Line]:
     if state.help or state.reading:
-        return [(Piece(fit(" " + line, width)),) for line in (HELP if state.help else state.reading)]
+        return in_sight(state, HELP if state.help else state.reading, width, height)
     if state.opened and (width < WIDEST or state.pane is not Pane.CONTRACTS):
         return details(state, state.opened, width, height, now)
     chosen = state.opened or state.subject()
@@ -77,7 +82,7 @@ def _lists(
     state: MonitorState, needs: list[Need], width: int, height: int, now: datetime, *, wide: bool
 ) -> list[Line]:
     if state.pane is Pane.SYSTEM:
-        return system_lines(state, width)
+        return scrolled(state, system_lines(state, width), width, height)
     if state.pane is not Pane.CONTRACTS and (state.whole or not wide):
         return _whole(state, width, height, now)
     waiting = _needs(state, needs, width, now)
@@ -137,14 +142,11 @@ def _needs(state: MonitorState, needs: list[Need], width: int, now: datetime) ->
     if not needs:
         return []
     most = MOST_NEEDS if width < WIDE else MOST_NEEDS_WIDE
-    chosen = state.selected[Pane.CONTRACTS] if state.on_need and state.pane is Pane.CONTRACTS else ""
-    place = next((place for place, each in enumerate(needs) if each.contract_id == chosen), 0)
+    here = need_here(state)
+    place = needs.index(here) if here is not None and here in needs else 0
     first = window(len(needs), place, most)
     lines = [(Piece(between("NEEDS YOU", "oldest first", width)[0].text, NEEDS),)]
-    lines += [
-        rows.need(state, each, width, now, chosen=bool(chosen) and each.contract_id == chosen)
-        for each in needs[first : first + most]
-    ]
+    lines += [rows.need(state, each, width, now, chosen=each == here) for each in needs[first : first + most]]
     more = len(needs) - most
     if more > 0:
         lines.append((Piece(fit(f" +{more} more: n", width), DIM),))
@@ -158,8 +160,9 @@ def _contracts(state: MonitorState, width: int, height: int, now: datetime) -> l
         return [rows.contracts_head(width), (Piece(fit(f" {_nothing(state)}", width)),)]
     place = next((place for place, each in enumerate(found) if each.id == chosen), 0)
     first = window(len(found), place, height - 1)
+    on_row = need_here(state) is None
     shown = [
-        rows.contract(state, each, width, now, chosen=each.id == chosen)
+        rows.contract(state, each, width, now, chosen=on_row and each.id == chosen)
         for each in found[first : first + height - 1]
     ]
     return [rows.contracts_head(width), *shown]
