@@ -31,6 +31,16 @@ from makima_cli.event_summary import summary
         ),
         (
             {
+                "type": "StatusChanged",
+                "contract_id": "c1",
+                "name": "gone",
+                "old_status": "archived",
+                "new_status": None,
+            },
+            "archived → deleted  name=gone",
+        ),
+        (
+            {
                 "type": "SupervisorStateChanged",
                 "supervisor_task_id": "t1",
                 "old_state": "idle",

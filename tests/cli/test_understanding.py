@@ -99,7 +99,7 @@ async def test_why_shows_the_evidence_chain_of_a_verdict_on_an_agent(
         gateways, await become(gateways, contract, "tester", AgentStatus.READY, "join", old=AgentStatus.DEAD)
     )
     told = await makima("why", f"{contract}/builder")
-    assert told.out.startswith(f"agent {contract}/builder is dead, since ")
+    assert told.out.startswith(f"agent {contract}/builder is DEAD, since ")
     assert "concluded from silence" in told.out
     assert "└─ [inference] " in told.out
     assert "ready → dead  (AgentStatusChanged of" in told.out
@@ -146,3 +146,17 @@ async def test_a_supervisor_that_nobody_heard_cannot_be_restarted(makima: Makima
     contract = str((await create(makima, "one", "--start"))["id"])
     ran = await makima("contracts", "restart-supervisor", contract, "--format", "json")
     assert (ran.exit, cast("Json", ran.problem)["code"]) == (3, "SUPERVISOR_NOT_FOUND")
+
+
+async def test_why_does_not_deny_an_agent_that_its_daemon_gave_up(makima: Makima, gateways: Gateways) -> None:
+    contract = str((await create(makima, "one", "--start"))["id"])
+    await join(gateways, contract, "builder", daemon="daemon-grace")
+    status = AgentStatus.DEAD_FAILED_REVIVE
+    await seen(gateways, await become(gateways, contract, "builder", status, "reported"))
+    told = (await makima("why", f"{contract}/builder")).out
+    assert told.startswith(f"agent {contract}/builder is DEAD (UNRECOVERABLE), since ")
+    assert (
+        "[fact] daemon daemon-grace said that its restarts failed; nobody starts it again by itself" in told
+    )
+    assert f"makima agent restart --contract {contract} --role builder" in told
+    assert "never concluded" not in told

@@ -1,7 +1,47 @@
-"""What a verdict rests on, in lines."""
+"""What the status of an agent or a daemon rests on, in lines."""
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Final, cast
+
+from makima_schemas.agent import AgentStatus
+from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
+
+_REPORTED: Final = frozenset({AgentStatus.DEAD, AgentStatus.DEAD_FAILED_REVIVE, AgentStatus.RESTARTING})
+
+
+def status_lines(agent: Mapping[str, object]) -> list[str]:
+    """Who reported the status that an agent has now, where no verdict gave it; and what helps, if somebody must."""
+    status = agent.get("agent_status")
+    daemon = f"daemon {agent['daemon_id']}" if agent.get("daemon_id") else "its daemon"
+    restarts = cast("Mapping[str, object]", agent.get("restarts") or {})
+    count = f"{restarts.get('attempts')} of {restarts.get('of')}"
+    match status:
+        case AgentStatus.DEAD_FAILED_REVIVE:
+            failed = f"its restarts failed{f', {count}' if restarts else ''}"
+            return [
+                f"[fact] {daemon} said that {failed}; nobody starts it again by itself",
+                f"do: {restart_command(str(agent.get('contract_id')), str(agent.get('role')))}",
+            ]
+        case AgentStatus.RESTARTING:
+            due = f", due at {restarts['next_at']}" if restarts.get("next_at") else ""
+            return [f"[fact] {daemon} restarts it{f': restart {count}{due}' if restarts else ''}"]
+        case AgentStatus.DEAD if agent.get("evidence") is None:
+            return [f"[fact] {daemon} said that it has ended"]
+        case _:
+            return []
+
+
+def no_verdict(subject: Mapping[str, object]) -> str:
+    """What it means that the log has no verdict on it."""
+    is_reported = subject.get("agent_status") in _REPORTED
+    meaning = "what is known of it was reported" if is_reported else "makima never concluded that it is dead"
+    return f"no verdict on it stands in the log: {meaning}"
+
+
+def restart_command(contract_id: str, role: str) -> str:
+    if role == SUPERVISOR_ROLE:
+        return f"makima contracts restart-supervisor {contract_id}"
+    return f"makima agent restart --contract {contract_id} --role {role}"
 
 
 def evidence_lines(evidence: Mapping[str, object]) -> list[str]:

@@ -9,7 +9,8 @@ from makima_sdk.paths import path
 from makima_sdk.problems import ProblemError
 
 from makima_cli import render
-from makima_cli.evidence import evidence_lines
+from makima_cli.event_summary import agent_word
+from makima_cli.evidence import evidence_lines, no_verdict, status_lines
 from makima_cli.readable import say
 from makima_cli.session import Session, echo_json, with_session
 
@@ -35,6 +36,7 @@ def why(session: Session, who: str, *, limit: int) -> None:
     """
     typed, slash, role = who.partition("/")
     contract_id = str(session.whole("contract_id", typed)) if slash else ""
+    who = f"{contract_id}/{role}" if slash else who
     route = path("contracts", contract_id, "agents", role) if slash else path("daemons", who)
     subject, verdicts = session.run(lambda http: _fetch(http, route, limit, who))
     if session.as_json:
@@ -63,7 +65,10 @@ async def _fetch(http: Http, route: str, limit: int, who: str) -> tuple[Json, Se
 def _print(who: str, subject: Json, verdicts: Sequence[Json]) -> None:
     if "agent_status" in subject:
         basis = "reported" if subject.get("evidence") is None else "concluded from silence"
-        say(f"agent {who} is {subject['agent_status']}, since {render.ago(subject['since'])} ({basis})")
+        word = agent_word(subject["agent_status"])
+        say(f"agent {who} is {word}, since {render.ago(subject['since'])} ({basis})")
+        for line in status_lines({**subject, "contract_id": who.partition("/")[0]}):
+            say(f"  {line}")
         if subject.get("stuck"):
             say(f"  it sends heartbeats, and told no progress for {render.ago(subject.get('progress_at'))}")
     else:
@@ -72,7 +77,7 @@ def _print(who: str, subject: Json, verdicts: Sequence[Json]) -> None:
             f"daemon {who} is {state}; its last heartbeat came {render.ago(subject.get('last_heartbeat'))} ago"
         )
     if not verdicts:
-        say("└─ no verdict on it stands in the log: makima never concluded that it is dead")
+        say(f"└─ {no_verdict(subject)}")
     for number, verdict in enumerate(verdicts, 1):
         last = number == len(verdicts)
         say(

@@ -189,7 +189,7 @@ def test_a_small_terminal_has_what_needs_you_and_contracts_alone(
     size: tuple[int, int], *, events: bool, needs: bool
 ) -> None:
     text = "\n".join(screen(fleet(), *size))
-    assert ("TaskCompleted" in text, "NEEDS YOU" in text) == (events, needs)
+    assert ("task completed" in text, "NEEDS YOU" in text) == (events, needs)
     assert "4 need you" in text
 
 

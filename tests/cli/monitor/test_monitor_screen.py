@@ -45,7 +45,7 @@ def test_the_screen_of_the_contracts() -> None:
         " ? waiting    contract c3                        plan 1/2        3/4     –   94s",
     ]
     assert lines[20:] == [
-        " 10:00:01  contract c1                 TaskCompleted  task_name=look around  s…",
+        " 10:00:01  contract c1                 task completed: look around",
         "",
         "─" * 80,
         " n next  / filter  s sort  p pause  j k move  g top  G end  q quit  ? keys",

@@ -9,7 +9,8 @@ from makima_sdk.http import Http
 from makima_sdk.paths import path
 from makima_sdk.problems import ProblemError, UnreachableError
 
-from makima_cli.evidence import evidence_lines
+from makima_cli.event_summary import agent_word
+from makima_cli.evidence import evidence_lines, no_verdict, status_lines
 from makima_cli.monitor.keys import Act
 from makima_cli.monitor.model import Prompt
 from makima_cli.monitor.state import MonitorState
@@ -96,16 +97,8 @@ class Acting:
         found = (await self._http.send("GET", f"{route}/verdicts", query={"limit": VERDICTS})).body
         verdicts = cast("Sequence[Mapping[str, object]]", found["verdicts"])
         who = f"{act.value} of {self._state.name(act.contract_id)}"
-        lines = [f"{who}: {agent.get('agent_status')} since {agent.get('since')}"]
-        if not verdicts:
-            lines.append("makima never concluded that it is dead.")
-        for verdict in verdicts:
-            lines.append("")
-            lines.append(f"[inference] {verdict['at']}: {verdict['old_status']} → {verdict['new_status']}")
-            lines += [
-                f"   {line}" for line in evidence_lines(cast("Mapping[str, object]", verdict["evidence"]))
-            ]
-        self._state.reading, self._state.scroll = tuple(lines), 0
+        known = {**agent, "contract_id": act.contract_id, "role": act.value}
+        self._state.reading, self._state.scroll = account(who, known, verdicts), 0
 
     async def _batch(self, act: Act) -> None:
         """One write for each; what was refused stays selected."""
@@ -122,3 +115,18 @@ class Acting:
             f"; refused: {', '.join(f'{count} {code}' for code, count in refused.items())}" if refused else ""
         )
         state.notice = f"done: {act.value} {done} of {len(act.items)}{why}"
+
+
+def account(
+    who: str, agent: Mapping[str, object], verdicts: Sequence[Mapping[str, object]]
+) -> tuple[str, ...]:
+    """Why an agent has its status, in lines of any length: what was reported, and each verdict with its proof."""
+    lines = [f"{who}: {agent_word(agent.get('agent_status'))} since {agent.get('since')}"]
+    lines += [f"   {line}" for line in status_lines(agent)]
+    if not verdicts:
+        lines += ["", no_verdict(agent)]
+    for verdict in verdicts:
+        lines += ["", f"[inference] {verdict['at']}: {verdict['old_status']} → {verdict['new_status']}"]
+        evidence = cast("Mapping[str, object]", verdict["evidence"])
+        lines += [f"   {line}" for line in evidence_lines(evidence)]
+    return tuple(lines)

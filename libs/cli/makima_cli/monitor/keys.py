@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from makima_schemas.contract.model import ContractStatus
-from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
+from makima_cli.evidence import restart_command
 from makima_cli.monitor.asks import ask, preview_batch
 from makima_cli.monitor.cursor import agent_here, is_on_contract, need_here, on_agent
 from makima_cli.monitor.model import ORDERS, PANE_FILTERS, Pane, Prompt, next_phase
@@ -177,9 +177,7 @@ def _agent_command(state: MonitorState, contract_id: str, role: str) -> str:
     """Of an agent that waits, what revives it, else what says why it is as it is."""
     if need_here(state) is None:
         return f"makima why {contract_id}/{role}"
-    if role == SUPERVISOR_ROLE:
-        return f"makima contracts restart-supervisor {contract_id}"
-    return f"makima agent restart --contract {contract_id} --role {role}"
+    return restart_command(contract_id, role)
 
 
 def _command(state: MonitorState, contract_id: str) -> str:

@@ -9,7 +9,8 @@ from makima_sdk.agents import AgentRecord
 from makima_sdk.models import Contract
 
 from makima_cli.durations import age
-from makima_cli.event_summary import summary
+from makima_cli.event_summary import agent_word as word_of
+from makima_cli.event_summary import sentence
 from makima_cli.monitor.beats import SHOWN, strip
 from makima_cli.monitor.cells import ALIVE, CHANGED, CURSOR, DEAD, DIM, NEEDS, RESTARTING, Line, Piece, fit
 from makima_cli.monitor.model import Need
@@ -38,7 +39,6 @@ SIGNS: Final = {
     "READY": ("○", ALIVE),
     "OFFLINE": ("–", DIM),
 }
-_WORDS: Final = {AgentStatus.DEAD_FAILED_REVIVE: "DEAD (UNRECOVERABLE)"}
 MIN_NAME: Final = 8
 _BEATS_WIDTH: Final = 66  # columns from which there is room for the beats
 
@@ -55,7 +55,7 @@ def agent_key(agent: AgentRecord) -> str:
 
 
 def agent_word(agent: AgentRecord) -> str:
-    return _WORDS.get(agent.status_now, agent.status_now.upper())
+    return word_of(agent.status_now)
 
 
 def agent_label(agent: AgentRecord) -> str:
@@ -190,12 +190,8 @@ def event(state: MonitorState, each: Event, width: int, *, chosen: bool = False)
     name = max(MIN_NAME, (width - 12) * 2 // 5)
     at = str(each.get("timestamp", ""))[11:19]
     contract_name = fit(state.name(str(each.get("contract_id"))), name)
-    text = f"{fit(at, 8)}  {contract_name} {fit(event_text(each), width - 13 - name)} "
+    text = f"{fit(at, 8)}  {contract_name} {fit(sentence(each), width - 13 - name)} "
     return (Piece(f"▌{text}", CURSOR),) if chosen else (Piece(f" {text}"),)
-
-
-def event_text(each: Event) -> str:
-    return f"{each.get('type')}  {summary(each)}"
 
 
 def _name(width: int) -> int:

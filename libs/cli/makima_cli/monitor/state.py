@@ -16,7 +16,7 @@ from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from makima_sdk.agents import AgentRecord, Restarts
 from makima_sdk.models import Contract, Question, read
 
-from makima_cli.event_summary import summary
+from makima_cli.event_summary import sentence
 from makima_cli.monitor.holding import Orders
 from makima_cli.monitor.model import (
     AGENT_ORDERS,
@@ -200,7 +200,7 @@ class MonitorState(Screen):
             each
             for each in reversed(self.events)
             if wanted.event(
-                str(each.get("type")), f"{self.name(str(each.get('contract_id')))} {summary(each)}"
+                str(each.get("type")), f"{self.name(str(each.get('contract_id')))} {sentence(each)}"
             )
         ]
 

@@ -4,9 +4,9 @@ from datetime import datetime
 
 from makima_sdk.models import Contract
 
-from makima_cli.event_summary import summary
 from makima_cli.monitor import rows
 from makima_cli.monitor.cells import CURSOR, DIM, Line, Piece, fit, padded, window
+from makima_cli.monitor.logged import logged_sentence
 from makima_cli.monitor.record import Inside, Record, Tab
 from makima_cli.monitor.state import MonitorState
 
@@ -63,10 +63,11 @@ def tab_texts(record: Record, tab: Tab) -> list[str]:
     """A text for each row; none for agents, which have rows of their own."""
     match tab:
         case Tab.EVENTS:
+            tasks = {each.id: each for each in record.tasks}
             until = record.contract.version if record.at is None else record.at
             return [
                 f"{each.version:>4}  {each.at:%H:%M:%S}.{each.at.microsecond // 1000:03}  {each.kind:<20} "
-                f"{summary(each.members)}"
+                f"{logged_sentence(each, tasks)}"
                 for each in reversed(record.log)
                 if each.version <= until
             ]
