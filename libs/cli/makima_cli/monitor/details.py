@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from makima_sdk.models import Contract
+from makima_sdk.models import ENDED, Contract
 
 from makima_cli.durations import age
 from makima_cli.monitor import rows
@@ -13,7 +13,7 @@ from makima_cli.monitor.prompt_texts import question_texts
 from makima_cli.monitor.record import Record
 from makima_cli.monitor.state import MonitorState
 from makima_cli.monitor.tabs import tab_names, tab_rows
-from makima_cli.monitor.time_slider import phase_times, slider
+from makima_cli.monitor.time_slider import moment_of, phase_began, phase_times, slider
 
 MIN_TAB_ROWS: Final = 3
 MAX_QUESTION_LINES: Final = 6
@@ -26,13 +26,14 @@ def details(state: MonitorState, contract_id: str, width: int, height: int, now:
     inside = state.inside
     record = inside.known(contract_id)
     each = record.contract if record and inside.at is not None else newest
+    now = (moment_of(record) if record else None) or now
     line = rule(width) if inside.at is None else (Piece("═" * width, HEAD),)
     word = rows.status_word(each)
     then = "" if inside.at is None else "   AS IT WAS"
     lines = [
         between(f"‹ {each.name}", f"{rows.SIGNS[word][0]} {word}   v{each.version}{then}", width, HEAD),
         line,
-        (Piece(fit(f" {_phases(each, record)}", width)),),
+        (Piece(fit(f" {_phases(each, record, now)}", width)),),
         (Piece(" " * width),),
     ]
     bottom = [line, slider(record, inside, newest.version, width)]
@@ -59,12 +60,15 @@ def _gate(
     return lines
 
 
-def _phases(each: Contract, record: Record | None) -> str:
+def _phases(each: Contract, record: Record | None, now: datetime) -> str:
     names = each.phase_names
     place = names.index(each.phase) if each.phase in names else -1
     took = phase_times(record) if record else {}
+    began = phase_began(record) if record and each.status not in ENDED else None
+    if began is not None:
+        took[each.phase] = (now - began).total_seconds()
     signs = ("✓" if number < place else "●" if number == place else "○" for number in range(len(names)))
     return "   ".join(
-        f"{sign} {name}" + (f" {age(took[name])}" if name in took and sign == "✓" else "")
+        f"{sign} {name}" + (f" {age(took[name])}" if name in took and sign != "○" else "")
         for sign, name in zip(signs, names, strict=True)
     )

@@ -9,6 +9,7 @@ from makima_sdk.system import System
 from makima_cli.monitor.model import Pane
 from makima_cli.monitor.screen import WIDE
 from makima_cli.monitor.state import MonitorState
+from makima_cli.monitor.system_pane import MAX_LETTERS
 from makima_cli.monitor.vital_signs import NAMES
 
 SYSTEM_SECONDS: Final = 3.0
@@ -29,10 +30,13 @@ class FiguresReader:
         if state.pane is Pane.SYSTEM and now >= self._system_due:
             self._system_due = now + SYSTEM_SECONDS
             try:
-                state.system, state.system_refused = await System(self._http).show(), ""
+                system = System(self._http)
+                state.system, state.system_refused = await system.show(), ""
+                state.dead_letters = (await system.dead_letters({"limit": MAX_LETTERS})).items
             except ProblemError as error:
                 if error.status >= 500:
                     raise
+                state.dead_letters = None
                 state.system, state.system_refused = None, f"Refused: {error.detail} [{error.code}]"
         if state.width >= WIDE and now >= self._series_due:
             self._series_due = now + SERIES_SECONDS

@@ -20,11 +20,32 @@ def needs(
         if each.status in WAITING and (need := _of_contract(each, questions.get(each.id)))
     ]
     found += [
-        Need("revive", each.contract_id, each.since, f"{each.role}: its restarts failed", each.role)
+        Need(
+            "revive",
+            each.contract_id,
+            each.since,
+            f"{each.role}: its restarts failed",
+            each.role,
+            _restarts(each),
+        )
         for each in agents
         if each.status_now is AgentStatus.DEAD_FAILED_REVIVE and each.since is not None
     ]
     return sorted(found, key=lambda need: (need.since, need.contract_id))
+
+
+def _restarts(agent: AgentRecord) -> str:
+    where = f" on {agent.daemon_id}" if agent.daemon_id else ""
+    count = f"{agent.restarts.attempts} restarts failed" if agent.restarts else "its restarts failed"
+    return f"{agent.role}{where}: {count}"
+
+
+def _done(contract: Contract) -> str:
+    """The tasks, and the deliverables of the phase that are there."""
+    total = contract.tasks.total
+    tasks = [f"{contract.tasks.completed} of {total} tasks"] if total else []
+    items = [item.id for item in contract.deliverables if item.phase == contract.phase and item.completed]
+    return ", ".join([*tasks, *items])
 
 
 def _of_contract(contract: Contract, question: Question | None) -> Need | None:
@@ -35,5 +56,8 @@ def _of_contract(contract: Contract, question: Question | None) -> Need | None:
         return None
     if contract.waiting_for == "phase_confirmation":
         following = next_phase(contract)
-        return Need("confirm", contract.id, since, f"{contract.phase} is ready: go on to {following}?")
+        asks = f": go on to {following}?"
+        ready = f"{contract.phase} is ready"
+        detailed = f"{ready} ({_done(contract)}){asks}" if _done(contract) else ""
+        return Need("confirm", contract.id, since, ready + asks, detailed=detailed)
     return Need("question", contract.id, since, question.question if question else "…")

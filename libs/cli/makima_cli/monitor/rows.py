@@ -5,6 +5,7 @@ from typing import Final
 
 from makima_schemas.agent import AgentStatus
 from makima_schemas.contract.model import ContractStatus
+from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from makima_sdk.agents import AgentRecord
 from makima_sdk.models import Contract
 
@@ -13,7 +14,7 @@ from makima_cli.event_summary import agent_word as word_of
 from makima_cli.event_summary import sentence
 from makima_cli.monitor.beats import SHOWN, strip
 from makima_cli.monitor.cells import ALIVE, CHANGED, CURSOR, DEAD, DIM, NEEDS, RESTARTING, Line, Piece, fit
-from makima_cli.monitor.model import Need
+from makima_cli.monitor.model import Need, next_phase
 from makima_cli.monitor.screen import WIDE
 from makima_cli.monitor.state import Event, MonitorState
 
@@ -39,7 +40,12 @@ SIGNS: Final = {
     "READY": ("○", ALIVE),
     "OFFLINE": ("–", DIM),
 }
+_SHORT: Final = {"DEAD (UNRECOVERABLE)": "DEAD (UNREC.)"}  # where the column of states is narrow
+_STATE, _SHORT_STATE = 22, 15  # cells of the column
+_WHOLE: Final = 78  # columns from which there is room for whole states
+DEAD_STATUSES: Final = (AgentStatus.DEAD, AgentStatus.DEAD_FAILED_REVIVE)
 MIN_NAME: Final = 8
+_BADGE: Final = 12  # cells for how an agent is
 _BEATS_WIDTH: Final = 66  # columns from which there is room for the beats
 
 
@@ -84,13 +90,24 @@ def _cell(state: MonitorState, key: str, name: str, text: str, now: datetime) ->
 
 def need(state: MonitorState, each: Need, width: int, now: datetime, *, chosen: bool) -> Line:
     kind = f"{each.kind:<9}" if width >= WIDE else ""
-    room = width - 9 - len(kind)
+    badge = f" {fit(_badge(state, each), _BADGE)}" if width >= WIDE else ""
+    room = width - 9 - len(kind) - (_BADGE + 1 if badge else 0)
     name = max(MIN_NAME, room // 3)
+    said = each.detailed if width >= WIDE and each.detailed else each.text
     text = (
-        f" {kind}{fit(state.name(each.contract_id), name)} {fit(each.text, room - name)} "
+        f" {kind}{fit(state.name(each.contract_id), name)} {fit(said, room - name)}{badge} "
         f"{since(each.since, now):>4}"
     )
     return row(each.kind, Piece(text), chosen=chosen)
+
+
+def _badge(state: MonitorState, each: Need) -> str:
+    """How the agent is that waits: of a contract, its supervisor."""
+    known = state.agents.get((each.contract_id, each.role or SUPERVISOR_ROLE))
+    if known is None:
+        return ""
+    word = agent_word(known)
+    return f"{SIGNS[word][0]} {word.partition(' (')[0]}"
 
 
 def contracts_head(width: int) -> Line:
@@ -128,14 +145,16 @@ def waits_for(each: Contract) -> str:
         case ContractStatus.FAILED:
             return each.failure_reason or ""
         case ContractStatus.WAITING_FOR_INPUT:
-            return "you, to confirm" if each.waiting_for == "phase_confirmation" else "an answer"
+            to = f"you, to confirm {next_phase(each) or 'the end'}"
+            return to if each.waiting_for == "phase_confirmation" else "an answer"
         case ContractStatus.PAUSED:
             return "resume"
         case ContractStatus.CREATED:
             return "its start"
         case ContractStatus.ACTIVE:
             left = each.tasks.total - each.tasks.completed
-            tasks = [f"{left} of {each.tasks.total} tasks"] if left else []
+            failed = f" ({each.tasks.failed} failed)" if each.tasks.failed else ""
+            tasks = [f"{left} of {each.tasks.total} tasks{failed}"] if left else []
             return ", ".join([*tasks, *each.missing_deliverables()])
         case _:
             return ""
@@ -149,10 +168,12 @@ def agents_head(state: MonitorState, width: int) -> Line:
 
 def agent(state: MonitorState, each: AgentRecord, width: int, now: datetime, *, chosen: bool) -> Line:
     word = agent_word(each)
-    stuck = f"⧗ stuck {since(each.progress_at, now)}" if each.stuck else ""
+    short = width < _WHOLE
+    stuck = f"⧗{'' if short else ' stuck '}{since(each.progress_at, now)}" if each.stuck else ""
     heard = since(state.heard_of(each), now)
     name = f"{each.role} {state.name(each.contract_id)}"
     label = f"{word} {stuck}" if stuck else agent_label(each)
+    label = _SHORT.get(label, label) if short else label
     state_width, room = _agent_cells(state, width)
     beats = f" {strip(each.beats)}" if _has_beats(state, width) else ""
     moved = since(each.progress_at or each.since, now)
@@ -177,7 +198,7 @@ def _any_beats(state: MonitorState) -> bool:
 def _agent_cells(state: MonitorState, width: int) -> tuple[int, int]:
     """Cells of the state, and of the agent's name."""
     beats = SHOWN + 1 if _has_beats(state, width) else 0
-    state_width = 24 if width - 40 - beats >= MIN_NAME else 22
+    state_width = _STATE if width >= _WHOLE else _SHORT_STATE
     return state_width, width - 16 - state_width - beats
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, TypeVar, cast
 
+from makima_sdk.models import DeadLetter
+
 from makima_cli.monitor.holding import Cells, Held, Places
 from makima_cli.monitor.model import ORDERS, Link, Pane, Prompt
 from makima_cli.monitor.record import Inside
@@ -52,6 +54,7 @@ class Screen:
     lag: float = 0.0  # seconds that the server was behind the log, as it said last
     system: Mapping[str, object] | None = None  # what `GET /system` tells
     system_refused: str = ""
+    dead_letters: tuple[DeadLetter, ...] | None = None  # the newest; None: not read, or refused
     series: Mapping[str, object] | None = None  # of the last hour, of a server that tells it
     # Of what is drawn: lists are made once for each. None: whenever they are asked for.
     frame: int | None = None

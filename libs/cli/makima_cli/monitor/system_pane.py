@@ -1,12 +1,15 @@
 """Pane 4: the replicas of all services, the detector, maintenance and dead letters; for administrators."""
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Final, cast
+
+from makima_sdk.models import DeadLetter
 
 from makima_cli.monitor.cells import DEAD, DIM, HEAD, Line, Piece, fit
 from makima_cli.monitor.state import MonitorState
 
 Members = Mapping[str, object]
+MAX_LETTERS: Final = 20
 
 
 def system_lines(state: MonitorState, width: int) -> list[Line]:
@@ -35,6 +38,7 @@ def system_lines(state: MonitorState, width: int) -> list[Line]:
         _text(f"   {each.get('scope')} until {each.get('until')}: {each.get('reason')}", width)
         for each in windows
     ] or [_text("   none", width)]
+    lines += _dead_letters(state.dead_letters, width)
     flags = cast("Members", shown.get("flags") or {})
     lines += [
         _text("", width),
@@ -47,6 +51,22 @@ def system_lines(state: MonitorState, width: int) -> list[Line]:
             _text(f"   {name:<36} {each.get('value')} {each.get('unit')} ({each.get('set_by')})", width)
         )
     return lines
+
+
+def _dead_letters(letters: Sequence[DeadLetter] | None, width: int) -> list[Line]:
+    if letters is None:
+        return []
+    more = " or more" if len(letters) >= MAX_LETTERS else ""
+    count = f" {len(letters)}{more}" if letters else ""
+    return [
+        _text("", width),
+        _text(f" DEAD LETTERS{count}", width, HEAD),
+        *[
+            _text(f"   {each.id}  {each.stream} → {each.consumer}: {each.reason}", width, DEAD)
+            for each in letters
+        ],
+        *([] if letters else [_text("   none", width)]),
+    ]
 
 
 def _head(width: int, *names: str) -> Line:

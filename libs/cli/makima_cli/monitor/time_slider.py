@@ -1,6 +1,6 @@
 """A contract's time in one line: a cell for each event, waits compressed to one, and where one is in it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
@@ -63,9 +63,27 @@ def stepped(record: Record | None, at: int | None, newest: int, key: str) -> int
 
 def phase_times(record: Record) -> dict[str, float]:
     """How long each phase that has ended took, in seconds, as far back as the log is held."""
-    started = next((event for event in record.log if event.kind == "ContractStarted"), None)
-    changes = [*([started] if started else []), *record.phase_changes()]
+    changes = _begun(record)
     return {
         str(after.members.get("from_phase")): (after.at - before.at).total_seconds()
         for before, after in pairwise(changes)
     }
+
+
+def phase_began(record: Record) -> datetime | None:
+    """When the phase of the shown version began; None: the log is not held that far back."""
+    until = record.contract.version if record.at is None else record.at
+    return max((event.at for event in _begun(record) if event.version <= until), default=None)
+
+
+def moment_of(record: Record) -> datetime | None:
+    """When the shown version came about; None: it is now."""
+    if record.at is None:
+        return None
+    return next((event.at for event in reversed(record.log) if event.version <= record.at), None)
+
+
+def _begun(record: Record) -> list[Logged]:
+    """The events with which phases began."""
+    started = next((event for event in record.log if event.kind == "ContractStarted"), None)
+    return [*([started] if started else []), *record.phase_changes()]

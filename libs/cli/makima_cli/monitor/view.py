@@ -3,9 +3,8 @@
 from datetime import datetime
 from typing import Final
 
-from makima_schemas.agent import AgentStatus
-
 from makima_cli.monitor import rows
+from makima_cli.monitor.agent_lines import agent_lines
 from makima_cli.monitor.cells import (
     DIM,
     HEAD,
@@ -92,7 +91,8 @@ def _lists(
         tail = [rule(width), *_events(state, width, 2)]
         room = height - len(waiting) - len(tail)
         return [*waiting, *padded(_contracts(state, width, room, now), room, width), *tail]
-    below = max(4, height // 3)
+    spare = height - len(waiting) - 2 - len(state.listed(now))  # what contracts do not need
+    below = max(4, height // 3, spare)
     room = height - len(waiting) - below - 1
     left = width * 3 // 5
     right = width - left - 1
@@ -110,32 +110,11 @@ def _whole(state: MonitorState, width: int, height: int, now: datetime) -> list[
     """Agents, with what is known of the one under the cursor; or events."""
     if state.pane is Pane.EVENTS:
         return _events(state, width, height)
-    about = _about_agent(state, width, now)
+    about = agent_lines(state, width, now)
     if not about:
         return _agents(state, width, height, now)
     room = height - len(about) - 1
     return [*padded(_agents(state, width, room, now), room, width), rule(width), *about]
-
-
-def _about_agent(state: MonitorState, width: int, now: datetime) -> list[Line]:
-    contract_id, _, role = state.selected[Pane.AGENTS].partition("\n")
-    each = state.agents.get((contract_id, role))
-    if each is None:
-        return []
-    who = f"{role} of {state.name(contract_id)}"
-    lines = [between(who, f"{each.daemon_id or '–'}   connection {(each.connection_id or '–')[:8]}", width)]
-    texts = [
-        f"{rows.agent_label(each)} since {each.since:%H:%M:%S}" if each.since else rows.agent_label(each)
-    ]
-    evidence = each.evidence or {}
-    if each.status_now in (AgentStatus.DEAD, AgentStatus.DEAD_FAILED_REVIVE) and evidence:
-        texts = [
-            f"last heartbeat {evidence.get('last_heartbeat_at') or 'none'}, due by {evidence.get('deadline')}",
-            f"makima had read all up to {evidence.get('watermark')}; decided by {evidence.get('decided_by')}",
-        ]
-    elif each.stuck:
-        texts.append(f"beats, but nothing has moved for {rows.since(each.progress_at, now)}: stuck")
-    return [*lines, *[(Piece(fit(f" {text}", width)),) for text in texts]]
 
 
 def _needs(state: MonitorState, needs: list[Need], width: int, now: datetime) -> list[Line]:
