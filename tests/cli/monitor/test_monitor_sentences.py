@@ -16,9 +16,7 @@ from tests.cli.monitor.states import NOW, event, fleet, screen, typed
 UUID = "8a611fae-c3b5-8000-9d0e-5f6a7b8c9d0e"
 
 
-@pytest.mark.parametrize(
-    ("message", "says"),
-    [
+MESSAGES: tuple[tuple[tuple[str, dict[str, object]], str], ...] = (
         (("StatusChanged", {"old_status": "active", "new_status": "paused", "reason": "lunch"}), "active → paused: lunch"),
         (("StatusChanged", {"old_status": None, "new_status": "created"}), "new → created"),
         (("StatusChanged", {"old_status": "archived", "new_status": None}), "archived → deleted"),
@@ -35,11 +33,13 @@ UUID = "8a611fae-c3b5-8000-9d0e-5f6a7b8c9d0e"
         (("AgentStatusChanged", {"role": "builder", "old_status": "ready", "new_status": "dead_failed_revive"}), "builder READY → DEAD (UNRECOVERABLE)"),
         (("AgentStatusChanged", {"role": "builder", "old_status": "dead", "new_status": "restarting", "restarts": {"attempts": 2, "of": 3}}), "builder DEAD → RESTARTING 2/3"),
         (("SomethingNew", {"task_id": UUID, "reason": "why not"}), "SomethingNew  reason=why not"),
-    ],
 )  # fmt: skip
+
+
+@pytest.mark.parametrize(("message", "says"), MESSAGES)
 def test_a_message_is_a_sentence(message: tuple[str, dict[str, object]], says: str) -> None:
     kind, members = message
-    assert sentence(event(kind, 7, name="the contract", **members)) == says
+    assert sentence({**event(kind, 7, name="the contract"), **members}) == says
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,7 @@ def test_an_event_of_the_log_is_a_sentence_with_the_names_of_tasks(
 
 def test_neither_the_pane_nor_the_tab_shows_a_uuid() -> None:
     state = fleet()
-    members = {"task_id": UUID, "task_name": "do it: review", "success": True}
-    state.fold(event("TaskCompleted", 2, **members))
+    state.fold(event("TaskCompleted", 2, task_id=UUID, task_name="do it: review", success=True))
     assert "task completed: do it: review" in screen(state)[20]
     typed(state, "3")
     assert "8a611fae" not in "\n".join(screen(state))

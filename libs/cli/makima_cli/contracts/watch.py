@@ -1,9 +1,12 @@
 """`makima contracts monitor`: prints events as they arrive, one line each, or opens the screen."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import click
+from makima_sdk.contracts import Contracts
+from makima_sdk.http import Http
 from makima_sdk.monitoring import Filter, MonitorEvent
 from makima_sdk.monitoring import monitor as stream
 
@@ -61,6 +64,8 @@ def monitor(
 
     On a terminal it is a screen with contracts, agents, events and what waits for you: press ? there.
     """
+    if since is None:  # with it, the past of a contract that was deleted can be told
+        session.run(lambda http: _find(http, contract_ids))
     if session.format == "tui":
         if quiet:
             raise click.UsageError(
@@ -83,9 +88,7 @@ def monitor(
             if kind == LAGGING:
                 say(f"-- behind: at {event.get('position')} of {event.get('head')}", err=True, dim=True)
                 continue
-            if stale and not kind.startswith("Stale") and kind not in FRAME:
-                continue
-            if quiet and kind not in QUIET | FRAME:
+            if not lets_through(kind, stale=stale, quiet=quiet):
                 continue
             if session.as_json:
                 click.echo(json_text(event))
@@ -93,6 +96,17 @@ def monitor(
                 _print(event)
 
     session.conclude(watch())
+
+
+def lets_through(kind: str, *, stale: bool, quiet: bool) -> bool:
+    """Whether a message of this kind is printed."""
+    return kind in FRAME or ((not stale or kind.startswith("Stale")) and (not quiet or kind in QUIET))
+
+
+async def _find(http: Http, contract_ids: Sequence[str]) -> None:
+    """Raises `ProblemError` of a contract that is not there: its events would be awaited for ever."""
+    for contract_id in contract_ids:
+        await Contracts(http).get(contract_id)
 
 
 def _print(event: MonitorEvent) -> None:

@@ -8,6 +8,7 @@ from makima_sdk.agents import AgentRecord, Beats
 
 from makima_cli.evidence import status_lines
 from makima_cli.monitor import rows
+from makima_cli.monitor.beats import SHOWN
 from makima_cli.monitor.cells import Line, Piece, between, fit
 from makima_cli.monitor.model import Pane
 from makima_cli.monitor.state import MonitorState
@@ -32,7 +33,7 @@ def agent_lines(state: MonitorState, width: int, now: datetime) -> list[Line]:
 
 def _came(beats: Beats | None) -> str:
     """How many of the heartbeats in sight came, since it joined."""
-    slots = "" if beats is None else beats.slots[-rows.SHOWN :].replace("-", "")
+    slots = "" if beats is None else beats.slots[-SHOWN:].replace("-", "")
     return f"{sum(slot in '1l|' for slot in slots)} of the last {len(slots)} heartbeats came" if slots else ""
 
 

@@ -28,16 +28,7 @@ def run(
     """Until `q` or Ctrl-C. `status` and `stale` are the first filter of the contracts."""
     if not draws():
         raise click.UsageError("--format tui needs a terminal: use --format text or json")
-    state = MonitorState(only=frozenset(contract_ids))
-    state.epoch, state.position = since or (None, None)
-    typed = [f"status:{status}"] if status else []
-    try:
-        state.filters[Pane.CONTRACTS] = parse(
-            " ".join([*typed, *(["stale:true"] if stale else [])]), CONTRACTS
-        )
-    except FilterError as error:
-        raise click.UsageError(str(error)) from error
-    wanted = Filter(contract_ids, include_heartbeats=True)
+    state, wanted = first_state(contract_ids, status=status, stale=stale, since=since)
     feeds: list[Feed] = []
 
     async def feed() -> None:
@@ -51,6 +42,22 @@ def run(
     app.run()
     if app.error is not None:
         _conclude(app.error)
+
+
+def first_state(
+    contract_ids: tuple[str, ...], *, status: str | None, stale: bool, since: tuple[str | None, int] | None
+) -> tuple[MonitorState, Filter]:
+    """The state before anything was read, and which messages are wanted: heartbeats, too, as ages go by them."""
+    state = MonitorState(only=frozenset(contract_ids))
+    state.epoch, state.position = since or (None, None)
+    typed = [f"status:{status}"] if status else []
+    try:
+        state.filters[Pane.CONTRACTS] = parse(
+            " ".join([*typed, *(["stale:true"] if stale else [])]), CONTRACTS
+        )
+    except FilterError as error:
+        raise click.UsageError(str(error)) from error
+    return state, Filter(contract_ids, include_heartbeats=True)
 
 
 def settle() -> None:
