@@ -132,6 +132,7 @@ def test_the_last_line_offers_what_can_be_done_here(keys: str, offered: str, not
     state = fleet()
     typed(state, keys)
     line = keys_of(state, 200)
+    assert ("/ filter" in screen(state)[1]) == ("/ filter" in line)
     assert [key for key in offered.split("|") if key not in line] == []
     assert [key for key in not_offered.split("|") if key in line] == []
 
@@ -142,6 +143,14 @@ def test_at_80_columns_the_way_to_all_keys_stands_in_the_last_line(keys: str) ->
     typed(state, keys)
     assert "? keys" in keys_of(state)
     assert "…" not in keys_of(state)
+
+
+def test_at_80_columns_the_line_is_the_one_that_was_drawn() -> None:
+    state = fleet()
+    typed(state, "n")
+    assert keys_of(state).startswith(" a answer  Enter open  w why  r restart  / filter  s sort  p pause")
+    typed(state, "2j")
+    assert keys_of(state).startswith(" Enter open  w why dead  r restart  / filter  s sort  p pause")
 
 
 def test_what_the_line_does_not_offer_on_an_agent_is_not_done() -> None:

@@ -48,7 +48,7 @@ def test_the_screen_of_the_contracts() -> None:
         " 10:00:01  contract c1                 task completed: look around",
         "",
         "─" * 80,
-        " n next  / filter  s sort  p pause  j k move  g top  G end  q quit  ? keys",
+        " / filter  s sort  p pause  n next  j k move  g top  G end  q quit  ? keys",
     ]
 
 

@@ -59,6 +59,8 @@ def test_a_message_is_a_sentence(message: tuple[str, dict[str, object]], says: s
         ("ContractBlocked", {"reason": "staging is in use"}, "staging is in use"),
         ("ContractAssigned", {"daemon_id": "daemon-ada", "because": "fewest", "connection_id": UUID, "task_id": UUID}, "to daemon-ada"),
         ("MessageSent", {"message_id": UUID, "role": "user", "content": "hello"}, "user: hello"),
+        ("InputAwaited", {"waiting_for": "phase_confirmation"}, "for phase confirmation"),
+        ("ContractResumed", {"to": "waiting_for_input"}, "to waiting for input"),
         ("ContractStarted", {}, ""),
         ("SomethingNew", {"what_id": UUID, "why": "x"}, "why=x"),
     ],

@@ -9,7 +9,7 @@ from makima_sdk.agents import AgentRecord, Beats
 from makima_cli.evidence import status_lines
 from makima_cli.monitor import rows
 from makima_cli.monitor.beats import SHOWN
-from makima_cli.monitor.cells import Line, Piece, between, fit
+from makima_cli.monitor.cells import Line, Piece, between, fit, wrapped
 from makima_cli.monitor.model import Pane
 from makima_cli.monitor.state import MonitorState
 
@@ -25,7 +25,7 @@ def agent_lines(state: MonitorState, width: int, now: datetime) -> list[Line]:
     came = ", ".join(filter(None, [f"since {each.since:%H:%M:%S}" if each.since else "", _came(each.beats)]))
     does = [between(each.activity or rows.agent_label(each), came, width)]
     stuck = f" beats, but nothing has moved for {rows.since(each.progress_at, now)}: stuck"
-    texts = _dead(each)
+    texts = _dead(each, width)
     lines = [(Piece(fit(text, width)),) for text in texts] if texts else does
     lines += [(Piece(fit(stuck if each.stuck else "", width)),)] if len(lines) == 1 else []
     return [between(who, where, width), *lines]
@@ -37,11 +37,11 @@ def _came(beats: Beats | None) -> str:
     return f"{sum(slot in '1l|' for slot in slots)} of the last {len(slots)} heartbeats came" if slots else ""
 
 
-def _dead(each: AgentRecord) -> list[str]:
-    """Why it is, of one that is dead or restarted."""
+def _dead(each: AgentRecord, width: int) -> list[str]:
+    """Why it is, of one that is dead or restarted; what helps is among the keys."""
     reported = status_lines({**asdict(each), "agent_status": each.status_now})
     if reported or not each.evidence or each.status_now not in rows.DEAD_STATUSES:
-        return [f" {line}" for line in reported][:2]
+        return [f" {line}" for line in wrapped(reported[0], width - 2)[:2]] if reported else []
     return _evidence(each.evidence)
 
 

@@ -11,7 +11,7 @@ from makima_sdk.models import ENDED
 from rich.cells import cell_len
 
 from makima_cli.monitor.cells import Line, between, fit
-from makima_cli.monitor.model import ORDERS, Link, Need, Pane
+from makima_cli.monitor.model import ORDERS, PANE_FILTERS, Link, Need, Pane
 from makima_cli.monitor.screen import BEHIND_SECONDS, WIDE
 from makima_cli.monitor.state import MonitorState
 
@@ -81,4 +81,5 @@ def _in_force(state: MonitorState) -> list[str]:
         parts.append(f"{len(state.marked)} selected")
     if order and order != ORDERS[state.pane][0]:
         parts.append(f"by {order}")
-    return [*parts, f"/ {state.filters[state.pane].text or 'filter'}"]
+    filters = [f"/ {state.filters[state.pane].text or 'filter'}"] if PANE_FILTERS[state.pane] else []
+    return [*parts, *filters]

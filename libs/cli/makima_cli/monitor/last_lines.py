@@ -57,19 +57,25 @@ def keys_here(state: MonitorState) -> list[str]:
     if state.opened:
         ends = ["w why", "[ ] time", "1-5 tabs", "j k move", "y copy", *_waiting(state), "p pause", "q quit"]
         return ["Esc back", *(_of_contract(known) if known else []), *ends]
-    keys = _under_cursor(state, known) if known else []
-    return [*keys, *_of_pane(state)]
+    first, more = _under_cursor(state, known) if known else ([], [])
+    return [*first, *_of_pane(state), *more, *_moving(state)]
 
 
-def _under_cursor(state: MonitorState, known: Contract) -> list[str]:
+def _under_cursor(state: MonitorState, known: Contract) -> tuple[list[str], list[str]]:
+    """The keys that come before those of the pane, and those that come after them."""
     if not is_on_contract(state):
-        role = on_agent(state)
-        agents = ["w why dead", *_restart(known)] if role else []
+        agents = ["w why dead", *_restart(known)] if on_agent(state) else []
         first = ["Enter open", *agents] if state.pane is not Pane.CONTRACTS else [*agents[::-1], "Enter open"]
-        return [*first, "y copy"]
-    acts, more = _acts_here(known), _more_acts(known)
-    select = ["b batch", "x select", "X select to here"] if state.marked else ["x select"]
-    return [*acts, "Enter open", "w why", *_restart(known), *select, *more, "y copy"]
+        return first, ["y copy"]
+    select = ["x select", "X select to here"] if state.marked else ["x select"]
+    first = [
+        *_acts_here(known),
+        *(["b batch"] if state.marked else []),
+        "Enter open",
+        "w why",
+        *_restart(known),
+    ]
+    return first, [*select, *_more_acts(known), "y copy"]
 
 
 def _of_contract(known: Contract) -> list[str]:
@@ -79,12 +85,18 @@ def _of_contract(known: Contract) -> list[str]:
 
 def _of_pane(state: MonitorState) -> list[str]:
     places = state.places.get(state.pane)
-    keys = ["g new rows"] if places is not None and places.new > 0 else []
-    keys += _waiting(state) if state.pane is not Pane.SYSTEM else []
-    keys += ["/ filter"] if PANE_FILTERS[state.pane] else []
-    keys += ["s sort"] if state.pane in ORDERS else []
-    keys += ["p pause", "j k scroll" if state.pane is Pane.SYSTEM else "j k move"]
-    return [*keys, "g top", "G end", "q quit"]
+    return [
+        *(["g new rows"] if places is not None and places.new > 0 else []),
+        *(["/ filter"] if PANE_FILTERS[state.pane] else []),
+        *(["s sort"] if state.pane in ORDERS else []),
+        "p pause",
+    ]
+
+
+def _moving(state: MonitorState) -> list[str]:
+    if state.pane is Pane.SYSTEM:
+        return ["j k scroll", "g top", "G end", "q quit"]
+    return [*_waiting(state), "j k move", "g top", "G end", "q quit"]
 
 
 def _waiting(state: MonitorState) -> list[str]:

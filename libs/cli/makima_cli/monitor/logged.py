@@ -44,6 +44,10 @@ def _question(members: Members) -> str:
     return "   ".join([str(members.get("question")), *(f"{number} {each}" for number, each in options)])
 
 
+def _words(value: object) -> str:
+    return str(value or "").replace("_", " ")
+
+
 def _reason(members: Members) -> str:
     return str(members.get("reason") or "")
 
@@ -66,6 +70,11 @@ _OTHERS: Final[Mapping[str, Callable[[Members], str]]] = {
     ),
     "ContractCreated": lambda members: f"{members.get('name', '')}{_after(', ', 'contract_type', members)}",
     "ContractAssigned": lambda members: f"to {members.get('daemon_id')}",
+    "InputAwaited": lambda members: f"for {_words(members.get('waiting_for'))}",
+    "ContractCompleted": lambda members: f"by {_words(members.get('completed_by'))}",
+    **dict.fromkeys(
+        ("ContractResumed", "ContractUnblocked"), lambda members: f"to {_words(members.get('to'))}"
+    ),
     "MessageSent": lambda members: f"{members.get('role')}: {members.get('content')}",
     **dict.fromkeys(
         ("ContractPaused", "ContractBlocked", "ContractFailed", "ContractReopened", "CompletionAborted"),
