@@ -50,6 +50,8 @@ MAY_IMPORT: Final = {
     "context": HTTP | {"makima_local"},
     "doctor": SERVERS,
     "mcp": AGENT | {"mcp", "nats", "psutil"},
+    "backup": SERVERS | LOGGING,
+    "restore": SERVERS | LOGGING,
     "ledger": SERVERS | LOGGING,
 }
 

@@ -167,6 +167,14 @@ EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
         'eval "$(makima completion bash)"',
         "makima completion fish > ~/.config/fish/completions/makima.fish",
     ),
+    "backup": (
+        "makima backup makima-monday.dump",
+        "makima backup /mnt/backups/makima.dump --overwrite --format json",
+    ),
+    "restore": (
+        "makima restore makima-monday.dump",
+        "makima restore makima-monday.dump --data-dir ~/makima-trial --replace",
+    ),
     "ledger verify": ("makima ledger verify", "makima ledger verify --format json"),
     "ledger rebuild": ("makima ledger rebuild gateway", "makima ledger rebuild gateway --context work"),
     "ledger new-epoch": ("makima ledger new-epoch", "makima ledger new-epoch --context work"),

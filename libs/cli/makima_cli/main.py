@@ -14,7 +14,7 @@ from makima_cli.stdout import drop_stdout
 
 # name → (module:attribute of the click command, its help in one line, which `--help` shows without an import)
 COMMANDS: dict[str, tuple[str, str]] = {
-    "up": ("makima_cli.up:up", "Start the whole system on this machine, until Ctrl-C."),
+    "up": ("makima_cli.up.command:up", "Start the whole system on this machine, until Ctrl-C."),
     "open": ("makima_cli.open_page:open_page", "Open the web page, signed in."),
     "contracts": ("makima_cli.contracts:contracts", "List, create, change and monitor contracts."),
     "agents": ("makima_cli.agents:agents", "List the agents of all contracts."),
@@ -34,6 +34,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "context": ("makima_cli.context:context", "List, choose and add the systems that commands connect to."),
     "doctor": ("makima_cli.doctor:doctor", "Check every part of the system, and say what to do."),
     "completion": ("makima_cli.completion:completion", "Print the script that completes commands and ids."),
+    "backup": ("makima_cli.backups.backup:backup", "Write the database of `makima up` into one file."),
+    "restore": ("makima_cli.backups.restore:restore", "Put a backup in the place of the database."),
     "ledger": (
         "makima_cli.ledger:ledger",
         "Verify the event log, rebuild read models, or start a new epoch.",

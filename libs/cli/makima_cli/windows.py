@@ -10,6 +10,8 @@ _WSL: Final = "run it in WSL (`wsl --install`)"
 # By command: what to do instead. They need process groups, file locks, or sockets that are files.
 INSTEAD: Final = {
     "up": f"{_WSL}; the other commands, agents and the page reach it from Windows by its URL",
+    "backup": f"{_WSL}, where `makima up` runs",
+    "restore": f"{_WSL}, where `makima up` runs",
     "daemon start": f"{_WSL}; agents that nobody starts need no daemon: `makima_sdk`, `makima mcp`",
     "daemon logs": f"{_WSL}, as the daemon",
     "run": f"{_WSL}; or let the program be an agent by itself, with `makima_sdk` or `makima agent`",

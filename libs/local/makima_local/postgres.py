@@ -20,6 +20,7 @@ from makima_local.postgres_binaries import binaries
 from makima_local.server import EXIT_POLL_SECONDS, ServerProcess
 
 SUPERUSER = "postgres"
+DATABASE = "makima"  # the one of `makima up`
 SOCKET_NAME = ".s.PGSQL.5432"
 OLD_BACKENDS_EXIT_SECONDS = (
     10.0  # seconds: right after a kill they still hold the shared memory, and Postgres refuses to start

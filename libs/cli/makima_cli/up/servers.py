@@ -12,12 +12,11 @@ from makima_local.data_folder import DataFolder
 from makima_local.embedded import ServerFailedError
 from makima_local.nats import Nats
 from makima_local.nats_users import NatsUsers
-from makima_local.postgres import Postgres
+from makima_local.postgres import DATABASE, Postgres
 from makima_schemas import permissions
 
 from makima_cli.up.options import Options
 
-DATABASE = "makima"
 SERVER_POLL_SECONDS = 0.5
 MAX_RESTART_PAUSE_SECONDS = 8.0
 SERVER_STOP_TIMEOUT_SECONDS = 5.0
