@@ -49,7 +49,6 @@ class Need(NamedTuple):
     since: datetime
     text: str
     role: str = ""  # the agent that it is about; empty: the contract
-    detailed: str = ""  # the text with what it rests on, where there is room for it
 
     @property
     def key(self) -> str:

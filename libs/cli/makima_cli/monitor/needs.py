@@ -20,18 +20,19 @@ def needs(
         if each.status in WAITING and (need := _of_contract(each, questions.get(each.id)))
     ]
     found += [
-        Need(
-            "revive",
-            each.contract_id,
-            each.since,
-            f"{each.role}: its restarts failed",
-            each.role,
-            _restarts(each),
-        )
+        Need("revive", each.contract_id, each.since, f"{each.role}: its restarts failed", each.role)
         for each in agents
         if each.status_now is AgentStatus.DEAD_FAILED_REVIVE and each.since is not None
     ]
     return sorted(found, key=lambda need: (need.since, need.contract_id))
+
+
+def detailed(need: Need, contract: Contract | None, agent: AgentRecord | None) -> str:
+    """Its text with what it rests on, where there is room for that."""
+    if need.kind == "revive" and agent is not None:
+        return _restarts(agent)
+    done = _done(contract) if need.kind == "confirm" and contract is not None else ""
+    return need.text.replace(" is ready:", f" is ready ({done}):", 1) if done else need.text
 
 
 def _restarts(agent: AgentRecord) -> str:
@@ -56,8 +57,5 @@ def _of_contract(contract: Contract, question: Question | None) -> Need | None:
         return None
     if contract.waiting_for == "phase_confirmation":
         following = next_phase(contract)
-        asks = f": go on to {following}?"
-        ready = f"{contract.phase} is ready"
-        detailed = f"{ready} ({_done(contract)}){asks}" if _done(contract) else ""
-        return Need("confirm", contract.id, since, ready + asks, detailed=detailed)
+        return Need("confirm", contract.id, since, f"{contract.phase} is ready: go on to {following}?")
     return Need("question", contract.id, since, question.question if question else "…")

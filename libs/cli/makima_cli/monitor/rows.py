@@ -15,6 +15,7 @@ from makima_cli.event_summary import sentence
 from makima_cli.monitor.beats import SHOWN, strip
 from makima_cli.monitor.cells import ALIVE, CHANGED, CURSOR, DEAD, DIM, NEEDS, RESTARTING, Line, Piece, fit
 from makima_cli.monitor.model import Need, next_phase
+from makima_cli.monitor.needs import detailed
 from makima_cli.monitor.screen import WIDE
 from makima_cli.monitor.state import Event, MonitorState
 
@@ -93,7 +94,8 @@ def need(state: MonitorState, each: Need, width: int, now: datetime, *, chosen: 
     badge = f" {fit(_badge(state, each), _BADGE)}" if width >= WIDE else ""
     room = width - 9 - len(kind) - (_BADGE + 1 if badge else 0)
     name = max(MIN_NAME, room // 3)
-    said = each.detailed if width >= WIDE and each.detailed else each.text
+    known = state.contracts.get(each.contract_id), state.agents.get((each.contract_id, each.role))
+    said = detailed(each, *known) if width >= WIDE else each.text
     text = (
         f" {kind}{fit(state.name(each.contract_id), name)} {fit(said, room - name)}{badge} "
         f"{since(each.since, now):>4}"
