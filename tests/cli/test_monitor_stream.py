@@ -8,7 +8,7 @@ import nats
 import orjson
 import pytest
 import pytest_asyncio
-from makima_cli.contracts.watch import lets_through
+from makima_cli.contracts.watch import matches
 from makima_schemas import subjects
 from makima_sdk import Contracts, Http
 from nats.aio.client import Client
@@ -127,7 +127,7 @@ async def test_stale_and_quiet_let_through_what_they_say(*, stale: bool, quiet: 
         "StaleCleared",
         "QuestionAsked",
     ]
-    assert [kind for kind in kinds if lets_through(kind, stale=stale, quiet=quiet)] == through.split()
+    assert [kind for kind in kinds if matches(kind, stale=stale, quiet=quiet)] == through.split()
 
 
 async def test_the_stale_option_counts_in_the_stream(watch: Watch, contracts: Contracts, bus: Client) -> None:

@@ -39,8 +39,8 @@ def agent_word(status: object) -> str:
 
 def without_ids(members: Mapping[str, object]) -> str:
     """What is known of an event that has no sentence, without what only programs read."""
-    told = {key: value for key, value in members.items() if not key.endswith("_id") and key != "name"}
-    return summary(told)
+    known = {key: value for key, value in members.items() if not key.endswith("_id") and key != "name"}
+    return summary(known)
 
 
 def _agent_changed(event: Mapping[str, object]) -> str:

@@ -1,12 +1,10 @@
 """The monitor as a terminal application: keys by textual's pilot, on a state that is fed and on a real gateway."""
 
 import asyncio
-import io
 import sys
 from datetime import UTC, datetime
 from typing import Any
 
-import click
 import pytest
 from makima_cli.monitor import app as app_module
 from makima_cli.monitor import feed as feed_module
@@ -15,7 +13,6 @@ from makima_cli.monitor.cells import Line
 from makima_cli.monitor.feed import Feed
 from makima_cli.monitor.keys import Act
 from makima_cli.monitor.model import Link, Pane
-from makima_cli.monitor.run import first_state
 from makima_cli.monitor.state import MonitorState
 from makima_cli.monitor.view import draw
 from makima_kernel.testing.eventually import eventually
@@ -25,7 +22,8 @@ from makima_sdk.problems import UnreachableError
 from textual.pilot import Pilot
 
 from tests.cli.conftest import Makima
-from tests.cli.monitor.states import NOW, event, fleet
+from tests.cli.monitor.idle_app import idle_app
+from tests.cli.monitor.states import event, fleet
 from tests.cli.served import environ, gateways
 from tests.sdk.proxy import Proxy
 
@@ -43,19 +41,9 @@ async def _type(pilot: Pilot[None], keys: str) -> None:
     await pilot.press(*[names.get(key, key) for key in keys])
 
 
-def _app(state: MonitorState, acts: list[Act]) -> MonitorApp:
-    async def write(act: Act) -> None:
-        acts.append(act)
-
-    async def feed() -> None:
-        await asyncio.Event().wait()
-
-    return MonitorApp(state, feed, write)
-
-
 async def test_keys_move_filter_open_and_answer() -> None:
     state, acts = fleet(), list[Act]()
-    async with _app(state, acts).run_test(size=(80, 24)) as pilot:
+    async with idle_app(state, acts).run_test(size=(80, 24)) as pilot:
         await pilot.press("j", "enter")
         assert state.opened == "c2"
         await pilot.press("escape", "a", "1", "enter")
@@ -68,7 +56,7 @@ async def test_keys_move_filter_open_and_answer() -> None:
 
 @pytest.mark.parametrize("key", ["q", "ctrl+c"])
 async def test_it_ends_by_q_and_by_ctrl_c(key: str) -> None:
-    app = _app(fleet(), [])
+    app = idle_app(fleet(), [])
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(key)
         await eventually(lambda: _is(not app.is_running))
@@ -83,7 +71,7 @@ async def test_messages_are_drawn_between_the_keys_that_are_typed(monkeypatch: p
         return lines
 
     monkeypatch.setattr(app_module, "draw", drawing)
-    async with _app(state, []).run_test(size=(100, 50)) as pilot:
+    async with idle_app(state, []).run_test(size=(100, 50)) as pilot:
         for position in range(2, 400):
             if position % 80 == 0:
                 await pilot.press("j")  # which draws, and so before the newest
@@ -181,7 +169,7 @@ async def test_no_colour_is_set_by_any_text_and_not_by_an_empty_one(
 ) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("NO_COLOR", no_colour)
-    async with _app(fleet(), []).run_test(size=(80, 24)) as pilot:
+    async with idle_app(fleet(), []).run_test(size=(80, 24)) as pilot:
         picture = pilot.app.query_one(app_module.Picture)
         drawn = [segment for y in range(24) for segment in picture.render_line(y)]
     colours = {word for segment in drawn for word in str(segment.style).split()}
@@ -233,58 +221,3 @@ async def test_a_copy_goes_to_the_terminal_and_an_open_contract_is_read_with_its
             await pilot.press("4")
             await eventually(lambda: _is(bool(state.system or state.system_refused)))
         assert app.error is None
-
-
-async def test_the_options_of_the_command_are_the_first_filter_of_the_screen() -> None:
-    state, wanted = first_state(("c1", "c5", "c6"), status="active,paused", stale=True, since=("e1", 7))
-    assert wanted == Filter(("c1", "c5", "c6"), include_heartbeats=True)
-    assert (state.epoch, state.position) == ("e1", 7)
-    assert state.filters[Pane.CONTRACTS].text == "status:active,paused stale:true"
-    state.put(fleet().contracts.values())
-    assert set(state.contracts) == {"c1", "c5", "c6"}
-    assert [each.id for each in state.listed(NOW)] == ["c5"]
-    state, wanted = first_state((), status=None, stale=False, since=None)
-    assert (wanted, state.filters[Pane.CONTRACTS].text) == (Filter(include_heartbeats=True), "")
-    with pytest.raises(click.UsageError, match="status is one or more of"):
-        first_state((), status="odd", stale=False, since=None)
-
-
-async def test_quiet_is_not_for_the_screen(makima: Makima) -> None:
-    ran = await makima("contracts", "monitor", "--format", "tui", "--quiet")
-    assert (ran.exit, "--quiet is for --format text and json" in ran.err) == (2, True)
-
-
-async def test_the_screen_is_drawn_by_its_clock_and_by_keys_however_much_comes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    assert app_module.DRAW_SECONDS >= 0.2, "five times a second at most"
-    monkeypatch.setattr(app_module, "DRAW_SECONDS", 3600.0)
-    state, drawn = fleet(), list[int]()
-
-    def drawing(*arguments: Any) -> list[Line]:
-        drawn.append(len(state.events))
-        return draw(*arguments)
-
-    monkeypatch.setattr(app_module, "draw", drawing)
-    async with _app(state, []).run_test(size=(80, 24)) as pilot:
-        await pilot.pause()
-        before = len(drawn)
-        for position in range(2, 200):
-            state.fold(event("TaskCompleted", position, "c1", task_name="piece", success=True))
-            await asyncio.sleep(0)
-        await pilot.pause()
-        assert len(drawn) == before
-        await pilot.press("j")
-        assert drawn[before:] == [199]
-
-
-@pytest.mark.parametrize(("encoding", "is_ascii"), [("latin-1", True), ("utf-8", False)])
-async def test_a_screen_without_utf8_has_letters_alone(
-    encoding: str, *, is_ascii: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "__stderr__", io.TextIOWrapper(io.BytesIO(), encoding))
-    async with _app(fleet(), []).run_test(size=(80, 24)) as pilot:
-        picture = pilot.app.query_one(app_module.Picture)
-        text = "".join(segment.text for y in range(24) for segment in picture.render_line(y))
-    assert text.isascii() == is_ascii
-    assert ("! contract c4" in text) == is_ascii

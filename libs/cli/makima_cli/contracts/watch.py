@@ -88,7 +88,7 @@ def monitor(
             if kind == LAGGING:
                 say(f"-- behind: at {event.get('position')} of {event.get('head')}", err=True, dim=True)
                 continue
-            if not lets_through(kind, stale=stale, quiet=quiet):
+            if not matches(kind, stale=stale, quiet=quiet):
                 continue
             if session.as_json:
                 click.echo(json_text(event))
@@ -98,7 +98,7 @@ def monitor(
     session.conclude(watch())
 
 
-def lets_through(kind: str, *, stale: bool, quiet: bool) -> bool:
+def matches(kind: str, *, stale: bool, quiet: bool) -> bool:
     """Whether a message of this kind is printed."""
     return kind in FRAME or ((not stale or kind.startswith("Stale")) and (not quiet or kind in QUIET))
 

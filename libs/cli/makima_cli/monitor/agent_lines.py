@@ -22,8 +22,10 @@ def agent_lines(state: MonitorState, width: int, now: datetime) -> list[Line]:
         return []
     who = f"{role} of {state.name(contract_id)}"
     where = f"{each.daemon_id or '–'}   connection {(each.connection_id or '–')[:8]}"
-    came = ", ".join(filter(None, [f"since {each.since:%H:%M:%S}" if each.since else "", _came(each.beats)]))
-    does = [between(each.activity or rows.agent_label(each), came, width)]
+    heard = ", ".join(
+        filter(None, [f"since {each.since:%H:%M:%S}" if each.since else "", _heard(each.beats)])
+    )
+    does = [between(each.activity or rows.agent_label(each), heard, width)]
     stuck = f" beats, but nothing has moved for {rows.since(each.progress_at, now)}: stuck"
     texts = _dead(each, width)
     lines = [(Piece(fit(text, width)),) for text in texts] if texts else does
@@ -31,7 +33,7 @@ def agent_lines(state: MonitorState, width: int, now: datetime) -> list[Line]:
     return [between(who, where, width), *lines]
 
 
-def _came(beats: Beats | None) -> str:
+def _heard(beats: Beats | None) -> str:
     """How many of the heartbeats in sight came, since it joined."""
     slots = "" if beats is None else beats.slots[-SHOWN:].replace("-", "")
     return f"{sum(slot in '1l|' for slot in slots)} of the last {len(slots)} heartbeats came" if slots else ""

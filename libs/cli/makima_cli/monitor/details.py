@@ -55,8 +55,8 @@ def _gate(
     question = state.questions.get(each.id) if state.inside.at is None else None
     if question is not None:
         texts = question_texts(question.question, question.options, width - 4, MAX_QUESTION_LINES)
-        asked = [f" {'  ' if number else '? '}{text}" for number, text in enumerate(texts)]
-        lines[:0] = [(Piece(fit(text, width), NEEDS),) for text in asked]
+        lines_of_it = [f" {'  ' if number else '? '}{text}" for number, text in enumerate(texts)]
+        lines[:0] = [(Piece(fit(text, width), NEEDS),) for text in lines_of_it]
     return lines
 
 

@@ -95,9 +95,9 @@ def need(state: MonitorState, each: Need, width: int, now: datetime, *, chosen: 
     room = width - 9 - len(kind) - (_BADGE + 1 if badge else 0)
     name = max(MIN_NAME, room // 3)
     known = state.contracts.get(each.contract_id), state.agents.get((each.contract_id, each.role))
-    said = detailed(each, *known) if width >= WIDE else each.text
+    content = detailed(each, *known) if width >= WIDE else each.text
     text = (
-        f" {kind}{fit(state.name(each.contract_id), name)} {fit(said, room - name)}{badge} "
+        f" {kind}{fit(state.name(each.contract_id), name)} {fit(content, room - name)}{badge} "
         f"{since(each.since, now):>4}"
     )
     return row(each.kind, Piece(text), chosen=chosen)

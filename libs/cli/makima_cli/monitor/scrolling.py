@@ -23,8 +23,8 @@ def scrolled(state: MonitorState, lines: Sequence[Line], width: int, height: int
     state.scroll = min(state.scroll, len(lines) - rows)
     first = state.scroll
     keys = "j k Space g G"
-    told = f" lines {first + 1} to {first + rows} of {len(lines)}: {keys}"
-    return [*lines[first : first + rows], (Piece(fit(told, width), DIM),)]
+    place = f" lines {first + 1} to {first + rows} of {len(lines)}: {keys}"
+    return [*lines[first : first + rows], (Piece(fit(place, width), DIM),)]
 
 
 def _wrapped(text: str, width: int) -> list[str]:

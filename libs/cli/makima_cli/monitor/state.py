@@ -110,7 +110,7 @@ class MonitorState(Screen):
         """Take contracts in as they were read; one that is older than what is known is left."""
         for contract in contracts:
             known = self.contracts.get(contract.id)
-            if contract.id in self._deleted or not self._is_wanted(contract.id):
+            if contract.id in self._deleted or (self.only and contract.id not in self.only):
                 continue
             if known is None and len(self.contracts) >= MAX_CONTRACTS:
                 continue
@@ -208,9 +208,6 @@ class MonitorState(Screen):
         """The contract is to be read again, if not too many are already."""
         if len(self.unread) < MAX_UNREAD:
             self.unread[contract_id] = None
-
-    def _is_wanted(self, contract_id: str) -> bool:
-        return not self.only or contract_id in self.only
 
     def _change(self, contract_id: str, event: Event, at: datetime) -> None:
         known = self.contracts.get(contract_id)
