@@ -11,13 +11,18 @@ import pytest
 from click.testing import CliRunner
 from makima_cli.completion import live
 from makima_cli.main import main
+from makima_kernel.installed_services import installed_services
 from makima_kernel.testing.eventually import PATIENCE
 from makima_local import context, ports
 from makima_local.context import Context
+from makima_schemas.agent import AgentStatus
+from makima_schemas.contract.model import ContractStatus
 
 from tests.cli.conftest import Makima
 from tests.cli.contracts import create
 from tests.cli.served import environ, gateways
+from tests.services.gateway.api.agent_events import join
+from tests.services.gateway.harness import ADMIN, Gateways
 
 __all__ = ("environ", "gateways")
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("completion")]
@@ -53,6 +58,44 @@ async def test_ids_that_the_server_has_are_completed(
     live.register()
     ran = await asyncio.to_thread(CliRunner(env={**environ, **asked}).invoke, main, [], prog_name="makima")
     assert ran.stdout.splitlines() == ["plain", contract_id, r"one\x1b[31m\nid: two"]
+
+
+async def test_whatever_a_server_has_is_offered_where_it_is_typed(
+    makima: Makima, environ: dict[str, str], gateways: Gateways, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "ANSWER_SECONDS", 30.0)  # for a machine that is busy
+    live.register()
+    contract = str((await create(makima, "one", "--start"))["id"])
+    position = await join(gateways, contract, "builder")
+    http = gateways.clients[0]
+    await http.get("/contracts", headers={"Makima-Min-Position": str(position)})
+    asked = await http.post(
+        f"/contracts/{contract}/questions", json={"question": "which?", "question_type": "text"}
+    )
+    key = f"{contract}/{asked.json()['id']}"
+
+    async def offered(typed: str) -> set[str]:
+        words = {"COMP_WORDS": f"makima {typed}", "COMP_CWORD": str(len(typed.split(" ")))}
+        env = {**environ, "_MAKIMA_COMPLETE": "zsh_complete", **words, "MAKIMA_TOKEN": ADMIN}
+        ran = await asyncio.to_thread(CliRunner(env=env).invoke, main, [], prog_name="makima")
+        return set(ran.stdout.splitlines()[1::3])
+
+    assert f"{contract}/builder" in await offered("why ")
+    assert key in await offered("needs-you --answer ")
+    assert await offered("contracts list --status active,bl") == {"active,blocked"}
+    assert "dead_failed_revive" in await offered("agents list --status ")
+    assert await offered(f"contracts wait {contract} --for comp") == {"completing", "completed"}
+    assert await offered(f"contracts advance {contract} --phase ") == {"plan", "execute"}
+    assert await offered(f"agent restart --contract {contract} --role ") == {"builder"}
+    assert await offered("token create --role ad") == {"admin"}, "click knows the words of a choice"
+    assert "all" in await offered("maintenance end ")
+    assert await offered("ledger rebuild ga") == {"gateway"}
+
+
+def test_words_that_are_offered_without_a_server_are_all_that_there_are() -> None:
+    assert set(live.AGENT_STATUSES) == set(AgentStatus)
+    assert set(live.STATUSES) == set(ContractStatus)
+    assert set(live.PROJECTIONS) == {service.name for service in installed_services()}
 
 
 async def test_commands_and_contexts_are_completed_without_a_server(

@@ -31,10 +31,78 @@ def of_contract(part: str, about: str) -> Callable[[Typed], Found]:
     """The same, of a part of the contract that was typed before."""
 
     def find(typed: Typed) -> Found:
-        contract = str(typed.get("contract_id") or typed.get("contract") or os.environ.get("MAKIMA_CONTRACT"))
+        contract = _contract(typed)
         return _ids(_get(typed, f"/contracts/{contract}/{part}"), about) if is_id(contract) else ()
 
     return find
+
+
+def one_of(words: Sequence[str]) -> Callable[[Typed], Found]:
+    """Words that makima knows without a server. Of a list with commas, the last one is being typed: see `live`."""
+    return lambda _: [(word, "") for word in words]
+
+
+def either(*ways: Callable[[Typed], Found]) -> Callable[[Typed], Found]:
+    """What all of the ways find."""
+    return lambda typed: [each for way in ways for each in way(typed)]
+
+
+def agents(typed: Typed) -> Found:
+    """Each agent, as `makima why` names it."""
+    items = _items(_get(typed, "/agents?limit=500"))
+    return [
+        (f"{one['contract_id']}/{one['role']}", str(one.get("contract_name") or ""))
+        for one in items
+        if is_id(str(one["contract_id"])) and is_id(str(one["role"]))
+    ]
+
+
+def roles(typed: Typed) -> Found:
+    """The roles of the contract that was typed before, or of all."""
+    contract = _contract(typed)
+    found = _items(_get(typed, "/agents?limit=500"))
+    of_it = [one for one in found if one["contract_id"] == contract] or found
+    named = dict.fromkeys(str(one["role"]) for one in of_it)
+    return [(role, "") for role in named if is_id(role)]
+
+
+def phases(typed: Typed) -> Found:
+    """The phases of the contract that was typed before, or of the contracts that there are."""
+    contract = _contract(typed)
+    found = (
+        [_get(typed, f"/contracts/{contract}")]
+        if is_id(contract)
+        else _items(_get(typed, "/contracts?limit=500"))
+    )
+    named = dict.fromkeys(name for one in found for name in _phases(one))
+    return [(name, "") for name in named if is_id(name)]
+
+
+def needs(typed: Typed) -> Found:
+    """The keys of the questions and phases that wait, for `makima needs-you`."""
+    found: list[tuple[str, str]] = []
+    for one in _items(_get(typed, "/contracts?waiting=true&limit=100")):
+        own = str(one["id"])
+        if not is_id(own):
+            continue
+        if one.get("waiting_for") == "phase_confirmation":
+            found.append((own, str(one.get("name") or "")))
+            continue
+        asked = _items(_get(typed, f"/contracts/{own}/questions?limit=100"))
+        found += [
+            (f"{own}/{each['id']}", str(each.get("question") or ""))
+            for each in asked
+            if each.get("status") == "open" and is_id(str(each["id"]))
+        ]
+    return found
+
+
+def windows(typed: Typed) -> Found:
+    """The scopes of the windows that are open."""
+    scopes = [
+        (str(one["scope"]), str(one.get("reason") or "")) for one in _items(_get(typed, "/maintenance"))
+    ]
+    return [(scope, why) for scope, why in scopes if all(map(is_id, scope.split(":")))]
 
 
 def contexts(typed: Typed) -> Found:  # noqa: ARG001 - as the others
@@ -61,7 +129,21 @@ def _get(typed: Typed, route: str) -> Mapping[str, object]:
     return cast("Mapping[str, object]", orjson.loads(at.getresponse().read(MAX_ANSWER_BYTES)))
 
 
+def _contract(typed: Typed) -> str:
+    return str(typed.get("contract_id") or typed.get("contract") or os.environ.get("MAKIMA_CONTRACT"))
+
+
+def _phases(contract: Mapping[str, object]) -> Sequence[str]:
+    phases = cast("Sequence[object]", contract.get("phases") or ())
+    return [
+        each if isinstance(each, str) else str(cast("Mapping[str, object]", each)["name"]) for each in phases
+    ]
+
+
+def _items(page: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
+    return cast("Sequence[Mapping[str, object]]", page["items"])
+
+
 def _ids(page: Mapping[str, object], about: str) -> Found:
     """Only what can be an id: a shell would take anything else apart, or run it."""
-    items = cast("Sequence[Mapping[str, object]]", page["items"])
-    return [(str(one["id"]), str(one.get(about) or "")) for one in items if is_id(str(one["id"]))]
+    return [(str(one["id"]), str(one.get(about) or "")) for one in _items(page) if is_id(str(one["id"]))]

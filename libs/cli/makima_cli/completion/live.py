@@ -20,12 +20,34 @@ from click.shell_completion import (
     _resolve_incomplete,  # pyright: ignore[reportPrivateUsage]
     add_completion_class,
 )
+from makima_schemas.identity import is_id
 
-from makima_cli.completion.ask import Found, contexts, of_contract, of_route
+from makima_cli.completion.ask import (
+    Found,
+    agents,
+    contexts,
+    either,
+    needs,
+    of_contract,
+    of_route,
+    one_of,
+    phases,
+    roles,
+    windows,
+)
 from makima_cli.readable import readable
+from makima_cli.render import COLOURS
 
 ANSWER_SECONDS: Final = 0.25  # a person who presses Tab waits for it
 MAX_DESCRIPTION: Final = 60  # characters
+
+STATUSES: Final = tuple(COLOURS)
+# By their names: the enumeration brings pydantic, and a list of services the package metadata of all that is installed.
+AGENT_STATUSES: Final = ("offline", "ready", "working", "restarting", "dead", "dead_failed_revive")
+PROJECTIONS: Final = ("completion_detector", "contract", "gateway", "stale_detector", "supervisor_heartbeat")
+UUID_LENGTH: Final = 36
+UUID_HYPHENS: Final = 4
+LISTS: Final = ("status", "wanted")  # words with commas between them
 
 Typed = Mapping[str, object]  # the parameters of the command that were typed so far, by name
 CONTRACTS: Final = of_route("/contracts?limit=500", "name")
@@ -37,6 +59,19 @@ LIVE: Final[Mapping[str, Callable[[Typed], Found]]] = {
     "question_id": of_contract("questions?limit=500", "question"),
     "daemon_id": of_route("/daemons?limit=500", "hostname"),
     "token_id": of_route("/tokens?limit=500", "role"),
+    "who": either(agents, of_route("/daemons?limit=500", "hostname")),
+    "answer": needs,
+    "confirm": needs,
+    "status": one_of(STATUSES),
+    "wanted": one_of(STATUSES),
+    "phase": phases,
+    "role": roles,
+    "to_role": roles,
+    "daemon": of_route("/daemons?limit=500", "hostname"),
+    "scope": either(one_of(("all",)), windows),
+    "letter_id": of_route("/dead-letters?limit=200", "reason"),
+    "agents status": one_of(AGENT_STATUSES),
+    "ledger name": one_of(PROJECTIONS),
     "context": contexts,
     "context_name": contexts,
 }
@@ -51,14 +86,17 @@ def register() -> None:
 class _Live(ShellComplete):
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
         context, parameter = _being_typed(self, args, incomplete)
-        find = None if parameter is None else LIVE.get(parameter.name or "")
-        if context is None or find is None:
+        find = None if context is None or parameter is None else _way(context, parameter)
+        if context is None or parameter is None or find is None:
             return super().get_completions(args, incomplete)
         typed = {**(context.parent.params if context.parent else {}), **context.params}
+        # click gives up on the arguments where the last word is an option that still lacks its value.
+        typed["contract_id"] = typed.get("contract_id") or next(filter(_is_whole_id, args), None)
+        before, comma, last = incomplete.rpartition(",") if parameter.name in LISTS else ("", "", incomplete)
         return [
-            CompletionItem(each, help=readable(about)[:MAX_DESCRIPTION])
+            CompletionItem(f"{before}{comma}{each}", help=readable(about)[:MAX_DESCRIPTION])
             for each, about in _within_time(lambda: find(typed))
-            if each.startswith(incomplete)
+            if each.startswith(last)
         ]
 
 
@@ -72,6 +110,19 @@ class _Zsh(_Live, ZshComplete):
 
 class _Fish(_Live, FishComplete):
     pass
+
+
+def _is_whole_id(word: str) -> bool:
+    """True for a UUID; `makima_cli.short_ids` would bring the HTTP client."""
+    return len(word) == UUID_LENGTH and word.count("-") == UUID_HYPHENS and is_id(word)
+
+
+def _way(context: click.Context, parameter: click.Parameter) -> Callable[[Typed], Found] | None:
+    """By the group and the parameter, else by the parameter; click itself knows the words of a choice."""
+    if isinstance(parameter.type, click.Choice):
+        return None
+    group = context.parent.info_name if context.parent else None
+    return LIVE.get(f"{group} {parameter.name}") or LIVE.get(parameter.name or "")
 
 
 def _being_typed(
