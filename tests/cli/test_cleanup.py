@@ -1,8 +1,10 @@
 """`makima contracts cleanup`: in a safe order, only after a question, and never a contract before its worktrees."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import cast
 
+import asyncpg
 import httpx
 import pytest
 from makima_completion_detector import app as completion_detector
@@ -16,6 +18,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from tests.cli.conftest import Makima
+from tests.cli.on_a_terminal import on_a_terminal
 from tests.services.gateway.batch.batches import contracts, statuses
 from tests.services.gateway.harness import Gateways
 
@@ -107,7 +110,7 @@ async def test_it_shows_what_it_would_do_then_does_that_and_keeps_what_has_workt
     assert lines[-3:] == [
         "cleared of worktrees: 0 contracts, 3 skipped",
         "archived: 0 contracts, 0 skipped",
-        "deleted: 1 contracts, 3 skipped",
+        "deleted: 1 contract, 3 skipped",
     ]
 
 
@@ -122,3 +125,43 @@ async def test_it_changes_nothing_that_nobody_agreed_to(makima: Makima, gateways
     young = await makima("contracts", "cleanup", "--all", "--no-dry-run", "--force", "--format", "json")
     assert all(affected == set() for affected, _ in steps(young.json).values())
     assert await statuses(http) == {"old": "archived"}
+
+
+async def test_what_is_to_be_done_is_asked_with_its_names_and_a_no_changes_nothing(
+    makima: Makima, gateways: Gateways, environ: dict[str, str]
+) -> None:
+    http = gateways.clients[0]
+    ids = await contracts(http, old=("archive",), failed=("start", "fail"))
+    options = ("--archive", "--older-than", "0s")
+    dry = await makima("contracts", "cleanup", *options)
+    assert dry.out.splitlines() == [
+        f"would be archived {ids['failed']}",
+        "would be archived: 1 contract",
+        "nothing was changed: add --no-dry-run to do it",
+    ]
+    command = ("contracts", "cleanup", *options, "--no-dry-run")
+    refused = await asyncio.to_thread(on_a_terminal, b"n\n", environ, *command)
+    assert f"will be archived: 1 contract\r\n  {ids['failed']}  failed\r\nGo on? [y/N]" in refused
+    assert "archived:" not in refused.replace("will be archived:", "")
+    assert (await statuses(http))["failed"] == "failed"
+    done = await asyncio.to_thread(on_a_terminal, b"y\n", environ, *command)
+    assert "\narchived: 1 contract, 0 skipped" in done
+    assert (await statuses(http))["failed"] == "archived"
+
+
+async def test_only_what_is_old_enough_is_cleaned_up_and_the_log_says_what_was_deleted(
+    makima: Makima, detector: Gateways, pool: asyncpg.Pool
+) -> None:
+    http = detector.clients[0]
+    ids = await contracts(http, old=("archive",), young=("archive",))
+    await pool.execute(
+        "update gateway.contracts set status_changed_at = status_changed_at - interval '8 days' where id = $1",
+        ids["old"],
+    )
+    ran = await makima(
+        "contracts", "cleanup", "--delete-archived", "--no-dry-run", "--force", "--format", "json"
+    )
+    assert steps(ran.json)["cleanup_archived"] == ({ids["old"]}, set())
+    assert await statuses(http) == {"young": "archived"}
+    deleted = await pool.fetch("select stream from event_log.events where type = 'ContractDeleted'")
+    assert [str(row["stream"]) for row in deleted] == [f"contract-{ids['old']}"]

@@ -1,8 +1,11 @@
 """The commands that change a contract's status, delete it, or answer its questions: one request each."""
 
 import click
+from makima_sdk.http import Http
 from makima_sdk.paths import path
+from makima_sdk.problems import ProblemError
 
+from makima_cli.asking import on_terminal
 from makima_cli.contracts.show import print_contract
 from makima_cli.readable import say
 from makima_cli.session import Session, echo_json, with_session
@@ -22,23 +25,65 @@ def _mover(action: str, about: str) -> click.Command:
     return move
 
 
-start = _mover("start", "Start a created contract.")
-pause = _mover("pause", "Pause a contract.")
-resume = _mover("resume", "Resume a paused contract in the status that it had before.")
-block = _mover("block", "Mark a contract as blocked by something outside of it.")
-unblock = _mover("unblock", "Remove the block from a blocked contract.")
-complete = _mover("complete", "Complete a contract without checking its gates.")
-fail = _mover("fail", "Mark a contract as failed.")
-reopen = _mover("reopen", "Reopen a completed or failed contract.")
-archive = _mover("archive", "Archive a contract.")
+start = _mover(
+    "start",
+    "Start a created contract: it is active, and a daemon with room for it runs its supervisor and agents.",
+)
+pause = _mover(
+    "pause",
+    "Pause a contract. Its agents stay, and what they finish is taken; its phase does not change, and no agent is "
+    "restarted, until it is resumed.",
+)
+resume = _mover("resume", "Resume a paused contract in the status that it had before. Its agents go on.")
+block = _mover(
+    "block",
+    "Mark a contract as blocked by something outside of it. It is listed by `makima needs-you` until it is unblocked.",
+)
+unblock = _mover("unblock", "Remove the block from a blocked contract, which goes on.")
+complete = _mover(
+    "complete",
+    "Complete a contract without checking its gates. It has ended: its agents get no task any more, and are not missed. "
+    "It can be reopened.",
+)
+fail = _mover(
+    "fail",
+    "Mark a contract as failed. It has ended: its agents get no task any more, and are not missed. It can be reopened.",
+)
+reopen = _mover(
+    "reopen", "Reopen a completed or failed contract: it is active again, in the phase in which it ended."
+)
+archive = _mover(
+    "archive",
+    "Archive a contract that is created, completed or failed: it cannot be reopened any more. Nothing is lost; it can "
+    "be read, and deleted.",
+)
 
 
 @click.command()
 @click.argument("contract_id", metavar="ID")
+@click.option("--force", is_flag=True, help="Do not ask on a terminal.")
 @with_session("table", "json", "compact")
-def delete(session: Session, contract_id: str) -> None:
-    """Delete an archived contract."""
-    session.send("DELETE", path("contracts", contract_id))
+def delete(session: Session, contract_id: str, *, force: bool) -> None:
+    """Delete an archived contract, for good: its name, tasks, questions and results are gone from every list, and it
+    cannot be reopened. Its events stay in the log. On a terminal it asks first; worktrees stay on their machines:
+    `makima contracts cleanup` removes those, too.
+    """
+    route = path("contracts", contract_id)
+    if not force and on_terminal():
+        name = session.send("GET", route)["name"]
+        say(f"{contract_id}: {name}", err=True)
+        click.confirm("Delete it for good?", abort=True, err=True)
+
+    async def work(http: Http) -> None:
+        try:
+            await http.send("DELETE", route)
+        except ProblemError as error:
+            if error.code != "INVALID_TRANSITION":
+                raise
+            hint = f"archive it first: `makima contracts archive {contract_id}`"
+            raise ProblemError(error.status, {**error.body, "hint": hint}) from None
+
+    session.run(work)
     if session.as_json:
         echo_json({"id": contract_id, "deleted": True})
     else:

@@ -11,7 +11,7 @@ from makima_sdk.paths import path
 from makima_sdk.problems import ProblemError
 
 BATCH_TIMEOUT_SECONDS: Final = 600.0
-MAX_DELETIONS_AT_ONCE: Final = 8
+MAX_REQUESTS_AT_ONCE: Final = 8
 
 
 class Step(Enum):
@@ -83,6 +83,22 @@ async def planned(http: Http, steps: Sequence[Step], hours: float) -> Plan:
     )
 
 
+async def named(http: Http, plan: Plan, most: int) -> dict[str, str]:
+    """The names of the first contracts of each step, `most` of each; without those that are gone meanwhile."""
+    limit = asyncio.Semaphore(MAX_REQUESTS_AT_ONCE)
+    wanted = sorted({own for step in plan.steps for own in step.ids[:most]})
+
+    async def name(contract_id: str) -> str | None:
+        async with limit:
+            try:
+                return str((await http.send("GET", path("contracts", contract_id))).body["name"])
+            except ProblemError:
+                return None
+
+    names = await asyncio.gather(*map(name, wanted))
+    return {own: found for own, found in zip(wanted, names, strict=True) if found is not None}
+
+
 async def carry_out(http: Http, plan: Plan) -> Plan:
     """Take the steps of the plan, and return what was done.
 
@@ -113,7 +129,7 @@ async def _batch(
 
 
 async def _delete(http: Http, planned_step: StepPlan, kept: dict[str, Skipped]) -> StepPlan:
-    limit = asyncio.Semaphore(MAX_DELETIONS_AT_ONCE)
+    limit = asyncio.Semaphore(MAX_REQUESTS_AT_ONCE)
 
     async def delete(contract_id: str) -> Skipped | None:
         if contract_id in kept:

@@ -1,13 +1,18 @@
 """`makima contracts cleanup`: removes worktrees, archives and deletes what ended long ago."""
 
+from collections.abc import Mapping
+from typing import Final
+
 import click
 from makima_sdk.http import Http
 
 from makima_cli.asking import require_terminal
-from makima_cli.contracts.cleaning import Plan, Step, carry_out, planned
+from makima_cli.contracts.cleaning import Plan, Step, carry_out, named, planned
 from makima_cli.durations import seconds_of
 from makima_cli.readable import say
 from makima_cli.session import Session, echo_json, with_session
+
+MAX_NAMED: Final = 20  # contracts of a step that the question names
 
 
 class Hours(click.ParamType[float]):
@@ -73,8 +78,7 @@ def cleanup(
         _show(session, plan, dry_run=True)
         return
     if asks and plan.size:
-        _say_plan(plan, err=True)
-        click.confirm("Go on?", abort=True, err=True)
+        _ask(plan, session.run(lambda http: named(http, plan, MAX_NAMED)))
 
     async def work(http: Http) -> Plan:
         return await carry_out(http, plan)
@@ -93,11 +97,29 @@ def _show(session: Session, plan: Plan, *, dry_run: bool) -> None:
             say(f"skipped {skipped.id}: {skipped.detail or skipped.code} [{skipped.code}]")
     if session.format == "compact":
         return
-    _say_plan(plan, err=False)
+    for step in plan.steps:
+        if dry_run:
+            say(f"would be {step.step.done}: {_contracts(len(step.ids))}")
+        else:
+            say(f"{step.step.done}: {_contracts(len(step.ids))}, {len(step.skipped)} skipped")
     if dry_run and plan.size:
         say("nothing was changed: add --no-dry-run to do it")
 
 
-def _say_plan(plan: Plan, *, err: bool) -> None:
+def _ask(plan: Plan, names: Mapping[str, str]) -> None:
+    """Say on stderr what is to become of which contracts, and ask. Ends the process where the answer is no."""
     for step in plan.steps:
-        say(f"{step.step.done}: {len(step.ids)} contracts, {len(step.skipped)} skipped", err=err)
+        if not step.ids:
+            continue
+        say(f"will be {step.step.done}: {_contracts(len(step.ids))}", err=True)
+        for contract_id in step.ids[:MAX_NAMED]:
+            say(f"  {contract_id}  {names.get(contract_id, '')}".rstrip(), err=True)
+        if len(step.ids) > MAX_NAMED:
+            say(f"  and {len(step.ids) - MAX_NAMED} more: without --no-dry-run all are listed", err=True)
+    if any(step.step is Step.DELETE and step.ids for step in plan.steps):
+        say("What is deleted cannot be brought back.", err=True)
+    click.confirm("Go on?", abort=True, err=True)
+
+
+def _contracts(number: int) -> str:
+    return "1 contract" if number == 1 else f"{number} contracts"
