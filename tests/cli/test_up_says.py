@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from makima_cli.up.show import command, progress
+from makima_cli.up.show import Running, command, progress, summary
 from makima_local.processes import Frozen
 
 
@@ -43,3 +43,11 @@ def test_a_frozen_service_is_shown() -> None:
         progress(Frozen("gateway", 7, 16.2))
         == "gateway (pid 7) has not answered its health check for 16 s: killing it"
     )
+
+
+@pytest.mark.parametrize(("ephemeral", "becomes"), [(False, "kept"), (True, "deleted")])
+def test_what_becomes_of_the_data_is_said(ephemeral: bool, becomes: str) -> None:
+    urls = ("http://127.0.0.1:1", "nats://127.0.0.1:2", "postgresql:///makima")
+    system = Running(*urls, "mk_x", Path("/data"), {}, None, {"nats": None, "postgres": None}, {})
+    shown = summary(system, None, 1.0, None, ephemeral=ephemeral)
+    assert shown.endswith(f"Ctrl-C stops it; the data is {becomes}.")

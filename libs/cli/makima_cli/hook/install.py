@@ -17,6 +17,7 @@ from makima_schemas.addresses import contexts_file
 
 from makima_cli import exits
 from makima_cli.asking import require_terminal
+from makima_cli.format_option import with_format
 from makima_cli.hook.settings_file import UnfitSettingsError, installed, removed
 from makima_cli.readable import say
 from makima_cli.session import echo_json
@@ -37,16 +38,10 @@ NEW_FILE_MODE: Final = 0o600  # settings may hold secrets
 @click.option("--print", "only_print", is_flag=True, help="Print the changed file instead of writing it.")
 @click.option("--remove", is_flag=True, help="Take out what was put in.")
 @click.option("--yes", is_flag=True, help="Write without a question.")
-@click.option(
-    "--format",
-    type=click.Choice(("text", "json")),
-    default="text",
-    show_default=True,
-    help="Output format.",
-)
-def install(settings: Path, *, only_print: bool, remove: bool, yes: bool, format: str) -> None:  # noqa: A002 — the option's name
+@with_format("text", "json")
+def install(settings: Path, *, only_print: bool, remove: bool, yes: bool, output: str) -> None:
     """Have a coding agent run `makima hook` at each step of its sessions: shows the change, asks, writes it."""
-    as_json = format == "json"
+    as_json = output == "json"
     file = settings.expanduser().resolve()  # a link stays one
     before = _text(file, as_json=as_json)
     try:

@@ -16,6 +16,7 @@ from makima_schemas.errors import HTTP_STATUS, ErrorCode
 from makima_sdk.problems import ProblemError
 
 from makima_cli import exits
+from makima_cli.format_option import with_format
 from makima_cli.ledger.servers import Servers, run
 from makima_cli.session import echo_json
 
@@ -29,15 +30,8 @@ REBUILD_TIMEOUT_SECONDS: Final = 24 * 3600.0
 @click.command()
 @click.argument("name")
 @click.option("--context", metavar="NAME", help="Name of the connection in contexts.toml to use.")
-@click.option(
-    "--format",
-    "chosen",
-    type=click.Choice(("text", "json")),
-    default="text",
-    show_default=True,
-    help="Output format.",
-)
-def rebuild(name: str, *, context: str | None, chosen: str) -> None:
+@with_format("text", "json")
+def rebuild(name: str, *, context: str | None, output: str) -> None:
     """Rebuild the tables of projection NAME from the log. Readers see the old rows until it ends.
 
     Use it after a fix of the projection's code. Its service must be running. Progress is printed on stderr.
@@ -47,10 +41,10 @@ def rebuild(name: str, *, context: str | None, chosen: str) -> None:
         return await _rebuild(servers, name)
 
     try:
-        rebuilt = run(context, work, as_json=chosen == "json")
+        rebuilt = run(context, work, as_json=output == "json")
     except ProblemError as error:
-        exits.exit_with_problem(error, as_json=chosen == "json")
-    if chosen == "json":
+        exits.exit_with_problem(error, as_json=output == "json")
+    if output == "json":
         echo_json(rebuilt)
     else:
         click.echo(f"{name} is rebuilt, up to position {rebuilt['position']}")

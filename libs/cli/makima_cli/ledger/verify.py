@@ -12,6 +12,7 @@ from makima_kernel.event_log.named_sql import named
 from makima_kernel.nats.streams import stream_problems
 from makima_kernel.relay.stream_identity import Match, Mismatch, NoStream, compare
 
+from makima_cli.format_option import with_format
 from makima_cli.ledger.servers import Servers, run
 from makima_cli.session import echo_json
 
@@ -31,20 +32,13 @@ class Found:
 
 @click.command()
 @click.option("--context", metavar="NAME", help="Name of the connection in contexts.toml to use.")
-@click.option(
-    "--format",
-    "chosen",
-    type=click.Choice(("text", "json")),
-    default="text",
-    show_default=True,
-    help="Output format.",
-)
-def verify(*, context: str | None, chosen: str) -> None:
+@with_format("text", "json")
+def verify(*, context: str | None, output: str) -> None:
     """Check the log for gaps, each event of the broker's stream against it, and the settings of the streams
     that correctness needs. Exit code 6 if one differs.
     """
-    found = run(context, _verify, as_json=chosen == "json")
-    if chosen == "json":
+    found = run(context, _verify, as_json=output == "json")
+    if output == "json":
         echo_json(asdict(found))
     else:
         click.echo(f"epoch {found.epoch}: {found.events} events, the last at position {found.head}")

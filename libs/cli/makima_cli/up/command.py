@@ -20,6 +20,7 @@ from makima_local.private_files import NotOursError
 from makima_local.processes import NotReadyError
 from makima_schemas.addresses import SecretFileError
 
+from makima_cli.format_option import with_format
 from makima_cli.up.options import Options, check_host, setting
 from makima_cli.up.system import NotPreparedError, serve
 
@@ -62,7 +63,8 @@ KNOWN = (
 @click.option(
     "--open/--no-open", "open_browser", default=False, help="Open the web page in a browser, signed in."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON when everything is ready.")
+@click.option("--json", "as_json", is_flag=True, help="The same as `--format json`.")
+@with_format("text", "json")
 def up(
     *,
     data_dir: Path | None,
@@ -72,8 +74,9 @@ def up(
     demo: bool,
     open_browser: bool,
     as_json: bool,
+    output: str,
 ) -> None:
-    """Start the whole system on this machine, until Ctrl-C.
+    """Start the whole system on this machine, until Ctrl-C. With JSON, one line when everything is ready.
 
     To use existing Postgres or NATS servers, set MAKIMA_DATABASE_URL or MAKIMA_NATS_URL.
     """
@@ -85,7 +88,8 @@ def up(
             elsewhere = [cast("str | None", setting(name)) for name in ("database_url", "nats_url")]
         except SecretFileError as error:
             raise click.UsageError(str(error)) from error
-        options = Options(folder.path, ephemeral, port, nats_port, demo, open_browser, as_json, *elsewhere)
+        wanted = (ephemeral, port, nats_port, demo, open_browser, as_json or output == "json")
+        options = Options(folder.path, *wanted, *elsewhere)
         try:
             folder.prepare()
             with folder.held():

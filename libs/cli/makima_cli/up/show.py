@@ -60,11 +60,14 @@ def json_line(running: Running) -> str:
     return json.dumps(document)
 
 
-def summary(running: Running, context: str | None, seconds: float, link: str | None) -> str:
+def summary(
+    running: Running, context: str | None, seconds: float, link: str | None, *, ephemeral: bool = False
+) -> str:
     """The block for people: processes, addresses, and commands to try.
 
     `context` is the name that the commands need as `--context`; None if it is the current context. `seconds`
-    is how long the start took. `link` signs a browser in, once; None: there is none.
+    is how long the start took. `link` signs a browser in, once; None: there is none. `ephemeral`: the data folder is
+    deleted at the end.
     """
     gateway = ("gateway", running.services.get("gateway"), f"{running.url}  (API: {running.url}/docs)")
     others = [
@@ -99,7 +102,10 @@ def summary(running: Running, context: str | None, seconds: float, link: str | N
     tries = [
         f"  {command()} contracts {what}{suffix}" for what in ("list", "monitor", "create 'My first' --start")
     ]
-    title, end = f"makima is up ({seconds:.1f} s)", "Ctrl-C stops it; the data is kept."
+    title, end = (
+        f"makima is up ({seconds:.1f} s)",
+        f"Ctrl-C stops it; the data is {'deleted' if ephemeral else 'kept'}.",
+    )
     tour = [TOUR, ""] if running.fleet else []
     return "\n".join([title, "", *table, "", "Try:", *tries, "", *tour, end])
 

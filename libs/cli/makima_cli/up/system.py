@@ -53,7 +53,11 @@ async def serve(options: Options, folder: DataFolder, out: Callable[[str], None]
 
                 seconds = time.monotonic() - began
                 link = await sign_in_link(system.url, system.token)
-                out(show.json_line(system) if options.json else show.summary(system, name, seconds, link))
+                out(
+                    show.json_line(system)
+                    if options.json
+                    else show.summary(system, name, seconds, link, ephemeral=options.ephemeral)
+                )
                 if options.open_browser:
                     await asyncio.to_thread(webbrowser.open, link or system.url)
                 await asyncio.Event().wait()
