@@ -154,7 +154,7 @@ async def test_a_taken_port_ends_the_start_with_its_number_and_the_flag(folder: 
             folder, "--data-dir", str(folder / "data"), *(part for pair in others.items() for part in pair)
         )
     assert code == 1
-    assert error == f"Error: port {port} is taken: choose another with {flag}\n"
+    assert error == f"error: port {port} is taken: choose another with {flag}\n"
 
 
 async def test_a_data_folder_that_others_may_write_or_a_link_ends_the_start_with_one_line(
@@ -167,7 +167,7 @@ async def test_a_data_folder_that_others_may_write_or_a_link_ends_the_start_with
     for data, says in ((shared, "can be written by other users"), (link, "is a link")):
         code, error = await fails(folder, "--data-dir", str(data), "--port", "0", "--nats-port", "0")
         assert (code, error.count("\n")) == (1, 1)
-        assert error.startswith(f"Error: {data} {says}")
+        assert error.startswith(f"error: {data} {says}")
     assert list(shared.iterdir()) == []
 
 
@@ -193,7 +193,7 @@ async def test_a_service_that_cannot_start_ends_the_start_with_its_last_words(fo
     )
     code, error = await fails(folder, "--data-dir", str(folder / "data"), "--port", "0", "--nats-port", "0")
     assert code == 1
-    assert "Error: contract exits repeatedly: the setting x is unknown" in error
+    assert "error: contract exits repeatedly: the setting x is unknown" in error
     assert not Postgres(folder / "data" / "postgres").running()
 
 
@@ -249,4 +249,4 @@ async def test_a_port_comes_from_the_environment_unless_a_flag_says_otherwise(fo
         code, error = await fails(
             folder, "--data-dir", str(folder / "data"), "--nats-port", "0", MAKIMA_PORT=port
         )
-    assert (code, error) == (1, f"Error: port {port} is taken: choose another with --port\n")
+    assert (code, error) == (1, f"error: port {port} is taken: choose another with --port\n")

@@ -1,11 +1,14 @@
 """Exit codes of the commands, and how errors are printed on stderr."""
 
+import re
 import sys
-from typing import Final, NoReturn
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NoReturn, cast
 
 import click
 from makima_sdk.problems import ProblemError, UnreachableError
 
+from makima_cli.next_steps import as_command
 from makima_cli.readable import json_text, say
 
 OK: Final = 0
@@ -19,6 +22,8 @@ TIMED_OUT: Final = 7
 UNREACHABLE: Final = 8
 INTERRUPTED: Final = 130
 
+IN_REQUEST: Final = re.compile(r"\b(?:query|body)\.(\w+)(?:\.\d+)?")
+PYDANTICS: Final = "Value error, "  # how pydantic begins the message of a check of ours
 _BY_STATUS: Final = {
     404: NOT_FOUND,
     401: FORBIDDEN,
@@ -41,13 +46,29 @@ def exit_with_problem(error: ProblemError | UnreachableError, *, as_json: bool) 
     if as_json:
         click.echo(json_text(body), err=True)
     else:
-        say(f"error: {body['detail']} [{body['code']}]", err=True)
-        for name in ("missing", "allowed", "valid", "deliverables", "errors"):
-            if body.get(name):
-                say(f"  {name}: {body[name]}", err=True)
+        say(f"error: {_plain(body['detail'])} [{body['code']}]", err=True)
+        for line in _particulars(body):
+            say(f"  {line}", err=True)
         if body.get("hint"):
-            say(f"  hint: {body['hint']}", err=True)
+            say(f"  hint: {as_command(body['hint'])}", err=True)
     sys.exit(code_for(error))
+
+
+def _particulars(body: Mapping[str, object]) -> Iterator[str]:
+    """What the problem says beside its detail, which is not said twice."""
+    for name in ("missing", "allowed", "valid", "deliverables"):
+        if found := cast("Sequence[object]", body.get(name) or ()):
+            yield f"{name}: {', '.join(map(str, found))}"
+    detail = _plain(body["detail"])
+    for error in cast("Sequence[Mapping[str, object]]", body.get("errors") or ()):
+        where, message = _plain(error["path"]), _plain(error["message"])
+        if where not in detail or message not in detail:
+            yield f"{where}: {message}"
+
+
+def _plain(text: object) -> str:
+    """As people typed it: the name of a parameter, not its place in the request."""
+    return IN_REQUEST.sub(r"\1", str(text)).replace(PYDANTICS, "")
 
 
 def exit_with(exit_code: int, code: str, detail: str, *, as_json: bool) -> NoReturn:

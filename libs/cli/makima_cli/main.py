@@ -4,7 +4,7 @@ import errno
 import sys
 from importlib import import_module
 from itertools import pairwise
-from typing import IO, Final, cast
+from typing import IO, ClassVar, Final, cast
 
 import click
 from makima_sdk.problems import ConnectionSettingsError, InvalidIdError
@@ -34,8 +34,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "context": ("makima_cli.context:context", "List, choose and add the systems that commands connect to."),
     "doctor": ("makima_cli.doctor:doctor", "Check every part of the system, and say what to do."),
     "completion": ("makima_cli.completion:completion", "Print the script that completes commands and ids."),
-    "backup": ("makima_cli.backups.backup:backup", "Write the database of `makima up` into one file."),
-    "restore": ("makima_cli.backups.restore:restore", "Put a backup in the place of the database."),
+    "backup": (
+        "makima_cli.backups.backup:backup",
+        "Write the database of `makima up` into one file.",
+    ),
+    "restore": (
+        "makima_cli.backups.restore:restore",
+        "Put a backup in the place of the database.",
+    ),
     "ledger": (
         "makima_cli.ledger:ledger",
         "Verify the event log, rebuild read models, or start a new epoch.",
@@ -66,6 +72,19 @@ class LazyGroup(click.Group):
         command.epilog = command.epilog or epilog(path)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches  # noqa: PLC0415 - for what is misspelt alone
+
+            near = get_close_matches(args[0], self._table, n=1)
+            if not near or "Did you mean" in error.format_message():
+                raise
+            raise click.UsageError(f"{error.format_message()} Did you mean {near[0]!r}?", ctx) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 — click's signature
         with formatter.section("Commands"):
             formatter.write_dl([(name, about) for name, (_, about) in self._table.items()])
@@ -83,12 +102,14 @@ class Root(LazyGroup):
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - so it is where the shell closed it
-            raise click.ClickException(
-                "stdout is closed, so that nothing can be printed: open it, e.g. >/dev/null"
-            )
         ctx.meta[TYPED] = list(args)
-        return super().parse_args(ctx, args)
+        if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - so it is where the shell closed it
+            closed = "stdout is closed, so that nothing can be printed: open it, e.g. >/dev/null"
+            raise _as_asked(click.ClickException(closed), ctx)
+        try:
+            return super().parse_args(ctx, args)
+        except click.ClickException as error:
+            raise _as_asked(error, ctx) from None
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -96,13 +117,13 @@ class Root(LazyGroup):
             return super().invoke(ctx)
         except (InvalidIdError, ConnectionSettingsError) as error:
             raise _as_asked(click.UsageError(str(error)), ctx) from error
-        except click.UsageError as error:
+        except click.ClickException as error:
             raise _as_asked(error, ctx) from None
         except OSError as error:
             drop_stdout()
             if error.errno == errno.EPIPE:  # the reader, `head` for example, has all that it wants
                 ctx.exit(1)
-            raise click.ClickException(str(error)) from error
+            raise _as_asked(click.ClickException(str(error)), ctx) from error
 
 
 def _require_text(typed: list[str]) -> None:
@@ -112,26 +133,43 @@ def _require_text(typed: list[str]) -> None:
             raise click.UsageError(f"argument {number} is not valid UTF-8: {argument[:100]!a}")
 
 
-def _as_asked(error: click.UsageError, ctx: click.Context) -> click.ClickException:
+def _as_asked(error: click.ClickException, ctx: click.Context) -> click.ClickException:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):  # its message is the help
+        return error
     typed = cast("list[str]", ctx.meta[TYPED])
-    as_json = "--format=json" in typed or ("--format", "json") in pairwise(typed)
-    return UsageProblem(error) if as_json else error
+    as_json = "--json" in typed or "--format=json" in typed or ("--format", "json") in pairwise(typed)
+    kind = UsageProblem if isinstance(error, click.UsageError) else OneProblem
+    return kind(error, as_json=as_json)
 
 
-class UsageProblem(click.ClickException):
-    """A usage error that click prints on stderr as a problem's JSON object."""
+class OneProblem(click.ClickException):
+    """An error of the command line, on stderr as all others are: `error: ...`, or a problem's JSON object."""
 
-    exit_code = 2
+    code: ClassVar[str] = "FAILED"
 
-    def __init__(self, error: click.UsageError) -> None:
+    def __init__(self, error: click.ClickException, *, as_json: bool) -> None:
         super().__init__(error.format_message())
-        self._usage = error.ctx.get_usage() if error.ctx else None
+        self._context = error.ctx if isinstance(error, click.UsageError) else None
+        self._as_json = as_json
 
     def show(self, file: IO[str] | None = None) -> None:
-        import json  # noqa: PLC0415 - a tenth of the time of `--help`
+        usage = self._context.get_usage() if self._context else None
+        if self._as_json:
+            import json  # noqa: PLC0415 - a tenth of the time of `--help`
 
-        problem = {"code": "USAGE", "detail": self.message, "hint": self._usage}
-        click.echo(json.dumps(problem), file=file, err=file is None)
+            problem = {"code": self.code, "detail": self.message, "hint": usage}
+            click.echo(json.dumps(problem), file=file, err=file is None)
+            return
+        if self._context and usage:
+            click.echo(f"{usage}\n  hint: {self._context.command_path} --help", file=file, err=file is None)
+        click.echo(f"error: {self.message}", file=file, err=file is None)
+
+
+class UsageProblem(OneProblem):
+    """What was typed or set wrongly."""
+
+    exit_code = 2
+    code = "USAGE"
 
 
 @click.command(cls=Root, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})

@@ -52,6 +52,19 @@ _COMMANDS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], .
     ),
     (re.compile(rf"GET {_ROUTE}/tasks"), lambda found: f"makima contracts show {found[1]} --verbose"),
     (
+        re.compile(rf"POST {_ROUTE}/deliverables/{_ID}/complete"),
+        lambda found: f"its supervisor completes deliverable {found[2]}, as the page of the contract does",
+    ),
+    (
+        re.compile(rf"POST {_ROUTE}/check-completion"),
+        lambda found: f"its supervisor has it checked, as the page of contract {found[1]} does",
+    ),
+    (
+        re.compile(rf"POST {_ROUTE}/agents/{_ID}/join"),
+        lambda found: f"makima run --contract {found[1]} --role {found[2]} -- COMMAND",
+    ),
+    (re.compile(r"GET /tokens lists them"), lambda _: "`makima token list` lists them"),
+    (
         re.compile(rf"POST {_ROUTE}/agents/{_ID}/restart"),
         lambda found: f"makima agent restart --contract {found[1]} --role {found[2]}",
     ),
