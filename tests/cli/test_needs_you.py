@@ -1,8 +1,6 @@
 """`makima needs-you`: all that waits for a person, oldest first, and answered by its number."""
 
 import asyncio
-import os
-import sys
 from typing import cast
 
 import pytest
@@ -14,6 +12,7 @@ from makima_schemas.agent import AgentStatus
 
 from tests.cli.conftest import Makima
 from tests.cli.contracts import create
+from tests.cli.on_a_terminal import on_a_terminal
 from tests.cli.served import environ, gateways
 from tests.services.gateway.api.agent_events import become, join
 from tests.services.gateway.harness import Gateways
@@ -117,37 +116,32 @@ async def test_without_a_terminal_nothing_is_asked_and_the_flag_is_named(
     assert (by_key.exit, by_key.out) == (0, "answered: sure?\n")
 
 
-async def test_on_a_terminal_it_shows_what_the_number_means_and_asks(
+async def teston_a_terminal_it_shows_what_the_number_means_and_asks(
     makima: Makima, gateways: Gateways, environ: dict[str, str]
 ) -> None:
     contract = str((await create(makima, "first", "--start"))["id"])
     await asked(gateways, contract, "sure?")
-    refused = await asyncio.to_thread(_on_a_terminal, b"n\n", environ, "needs-you", "--answer", "1", "yes")
+    refused = await asyncio.to_thread(on_a_terminal, b"n\n", environ, "needs-you", "--answer", "1", "yes")
     assert f"{contract}: sure?" in refused
     assert "Answer it with 'yes'? [y/N]" in refused
     assert len(await listed(makima)) == 1
+    taken = await asyncio.to_thread(on_a_terminal, b"y\n", environ, "needs-you", "--answer", "1", "yes")
+    assert "answered: sure?" in taken
+    assert await listed(makima) == []
 
 
-def _on_a_terminal(typed: bytes, environ: dict[str, str], *arguments: str) -> str:
-    """What a command prints on a terminal on which somebody has typed this."""
-    ours, its = os.openpty()
-    os.write(ours, typed)
-    child = os.posix_spawn(
-        sys.executable,
-        [sys.executable, "-m", "makima_cli.main", *arguments],
-        {**environ, "NO_COLOR": "1", "TERM": "dumb"},
-        file_actions=[
-            *((os.POSIX_SPAWN_DUP2, its, each) for each in (0, 1, 2)),
-            (os.POSIX_SPAWN_CLOSE, ours),
-        ],
-    )
-    os.close(its)
-    said = b""
-    try:
-        while chunk := os.read(ours, 65_536):
-            said += chunk
-    except OSError:  # so Linux tells that the terminal's other side is closed
-        pass
-    os.close(ours)
-    os.waitpid(child, 0)
-    return said.decode()
+async def test_a_key_may_be_short_as_long_as_one_thing_has_it(makima: Makima, gateways: Gateways) -> None:
+    contract = str((await create(makima, "first", "--start"))["id"])
+    first = await asked(gateways, contract, "one?")
+    second = await asked(gateways, contract, "two?")
+    nobody = await makima("needs-you", "--answer", f"{contract[:3]}/{first[:3]}", "yes", "--force")
+    assert nobody.exit == 3
+    short = await makima("needs-you", "--answer", f"{contract[:8]}/{second[:8]}", "yes", "--force")
+    assert (short.exit, short.out) == (0, "answered: two?\n")
+
+
+async def test_a_narrow_list_gives_its_room_to_the_text(makima: Makima, gateways: Gateways) -> None:
+    contract = str((await create(makima, "first", "--start"))["id"])
+    await asked(gateways, contract, "sure?", question_type="choice", options=["yes", "no"])
+    row = (await makima("needs-you")).out.splitlines()[1]
+    assert row.split()[3:9] == [contract[:8], "sure?", "[yes", "|", "no]", "makima"]

@@ -3,9 +3,16 @@
 from collections.abc import Callable, Sequence
 
 from makima_cli import render
+from makima_cli.pages import Listed
 from makima_cli.readable import say
 from makima_cli.render import Row
 from makima_cli.session import Session, echo_json
+
+
+def say_rest(listed: Listed) -> None:
+    """Say on stderr what the limit leaves out, so that nobody takes the beginning for all."""
+    if listed.rest:
+        say(listed.rest, err=True, dim=True)
 
 
 def print_list(

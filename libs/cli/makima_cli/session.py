@@ -3,25 +3,27 @@
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import wraps
-from typing import Final, TypeVar, cast
+from typing import TypeVar, cast
 
 import click
 from makima_sdk.connection import Connection, UnknownContextError, UnreadableSecretError
 from makima_sdk.http import Http, Json
+from makima_sdk.paths import checked
 from makima_sdk.problems import ProblemError, UnreachableError
 
 from makima_cli import exits
+from makima_cli.agent_identity import Identity
+from makima_cli.format_option import OutputFormat
 from makima_cli.readable import json_text
-from makima_cli.short_ids import full_ids, is_short
+from makima_cli.short_ids import SHORTENED, full_ids, is_begun
 from makima_cli.stdout import ended_with_its_reader
 
 R = TypeVar("R")
 Command = Callable[..., None]
 
-CONTRACT_ARGUMENTS: Final = frozenset({"contract_id", "contract_ids"})  # of commands; those that may be short
 GATEWAY_RETRY_SECONDS = 2.0
 # Of a command that goes on until somebody ends it, once it has got an answer: the gateway may be restarting.
 FOLLOWING_RETRY_SECONDS = 30.0
@@ -70,15 +72,28 @@ class Session:
         except KeyboardInterrupt:
             sys.exit(exits.INTERRUPTED)
 
-    def whole(self, option: str, value: object) -> object:
-        """An argument of a command, with the ids of contracts in it that were shortened made whole."""
-        if option not in CONTRACT_ARGUMENTS:
+    def whole(self, option: str, value: object, contract_id: object = "") -> object:
+        """An argument of a command, with the ids in it that were shortened made whole.
+
+        `contract_id`: the contract that the command names, if any, whose questions are looked at.
+        """
+        if isinstance(value, Identity):
+            return replace(value, contract_id=str(self.whole("contract", value.contract_id)))
+        if option not in SHORTENED or value is None:
             return value
         typed = (value,) if isinstance(value, str) else cast("tuple[str, ...]", value)
-        if not any(map(is_short, typed)):
+        if not any(map(is_begun, typed)):
             return value
-        found = self.run(lambda http: full_ids(http, typed))
+        route, what = SHORTENED[option]
+        of_it = checked(route.format(contract_id=contract_id))
+        found = self.run(lambda http: full_ids(http, typed, of_it, what))
         return found[0] if isinstance(value, str) else tuple(found)
+
+    def all_whole(self, options: Mapping[str, object]) -> dict[str, object]:
+        """The same, of all of a command; the contract's first, as others are looked up in it."""
+        contract_id = self.whole("contract_id", options.get("contract_id"))
+        made = {**options, "contract_id": contract_id} if "contract_id" in options else options
+        return {name: self.whole(name, value, contract_id) for name, value in made.items()}
 
     def send(self, method: str, path: str, body: Json | None = None) -> Json:
         """Send one request and return the JSON object of the response."""
@@ -106,11 +121,11 @@ def with_session(*formats: str, on_terminal: str | None = None) -> Callable[[Com
             **options: object,
         ) -> None:
             session = Session(_connection(url, context), format)
-            command(session, *args, **{name: session.whole(name, value) for name, value in options.items()})
+            command(session, *args, **session.all_whole(options))
 
         chosen = click.option(
             "--format",
-            type=click.Choice(formats),
+            type=OutputFormat(formats),
             default=formats[0] if on_terminal is None else lambda: on_terminal if draws() else formats[0],
             show_default=True if on_terminal is None else f"{on_terminal} on a terminal, else {formats[0]}",
             help="Output format.",

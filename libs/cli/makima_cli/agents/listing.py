@@ -1,14 +1,13 @@
 """`makima agents list`: agents with the filters of the API, as a table, compact lines or JSON."""
 
-from collections.abc import Sequence
 from typing import Final
 
 import click
 from makima_sdk.http import Query
 
 from makima_cli import render
-from makima_cli.pages import every
-from makima_cli.printed_list import print_list
+from makima_cli.pages import Listed, beginning
+from makima_cli.printed_list import print_list, say_rest
 from makima_cli.render import Row
 from makima_cli.session import Session, with_session
 from makima_cli.watching import WATCH, print_once_or_watch
@@ -58,16 +57,17 @@ def list_agents(
     query: Query = {name: value for name, value in chosen.items() if value is not None}
     print_once_or_watch(
         session,
-        lambda http: every(http, "/agents", query, limit),
+        lambda http: beginning(http, "/agents", query, limit),
         lambda agents: _print(session, agents),
         watch=watch,
     )
 
 
-def _print(session: Session, agents: Sequence[Row]) -> None:
+def _print(session: Session, listed: Listed) -> None:
+    say_rest(listed)
     columns = ("agent", "contract", "state", "heard", "moved", "daemon", "does")
     optional = ("does", "daemon", "moved")
-    print_list(session, agents, columns, _cells, _line, elastic="contract", optional=optional)
+    print_list(session, listed.items, columns, _cells, _line, elastic="contract", optional=optional)
 
 
 def _line(agent: Row) -> str:

@@ -1,20 +1,18 @@
 """`makima contracts list`: contracts with the filters of the API, as a table, compact lines or JSON."""
 
-from collections.abc import Sequence
 from typing import Final
 
 import click
-from makima_sdk.http import Http, Query
+from makima_sdk.http import Query
 
 from makima_cli import render
 from makima_cli.contracts.show import line_of
-from makima_cli.pages import every
+from makima_cli.pages import Listed, beginning
+from makima_cli.printed_list import say_rest
 from makima_cli.readable import say
-from makima_cli.render import Row
 from makima_cli.session import Session, echo_json, with_session
 from makima_cli.watching import WATCH, print_once_or_watch
 
-MAX_CONTRACTS = 1_000_000
 SORTS: Final = ("needs", "progress_at", "created_at", "name")
 
 
@@ -24,10 +22,13 @@ SORTS: Final = ("needs", "progress_at", "created_at", "name")
 @click.option(
     "--stale/--not-stale",
     default=None,
-    help="Only stale contracts, those without activity for a while; or only others.",
+    help="Only contracts that count as stale: without activity for their own time (`create --stale-after`); or only others.",
 )
 @click.option(
-    "--threshold", metavar="DURATION", help="Time without activity after which a contract is stale, e.g. 30m."
+    "--threshold",
+    metavar="DURATION",
+    help="Only contracts without activity for so long, e.g. 30m: with it, --stale means this, instead of each contract's "
+    "own time.",
 )
 @click.option(
     "--waiting/--not-waiting", default=None, help="Only contracts that wait for a person, or only others."
@@ -76,16 +77,16 @@ def list_contracts(
     }
     query: Query = {name: value for name, value in chosen.items() if value is not None}
     print_once_or_watch(
-        session, lambda http: fetch(http, query, limit), lambda found: _print(session, found), watch=watch
+        session,
+        lambda http: beginning(http, "/contracts", query, limit),
+        lambda found: _print(session, found),
+        watch=watch,
     )
 
 
-async def fetch(http: Http, query: Query, limit: int = MAX_CONTRACTS) -> list[Row]:
-    """Return up to `limit` contracts."""
-    return await every(http, "/contracts", query, limit)
-
-
-def _print(session: Session, contracts: Sequence[Row]) -> None:
+def _print(session: Session, listed: Listed) -> None:
+    say_rest(listed)
+    contracts = listed.items
     match session.format:
         case "json":
             echo_json(contracts)

@@ -1,14 +1,13 @@
 """`makima dead-letters list`: what could not be processed, newest first."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import click
 
 from makima_cli import render
 from makima_cli.durations import age
-from makima_cli.pages import every
-from makima_cli.printed_list import print_list
+from makima_cli.pages import Listed, beginning
+from makima_cli.printed_list import print_list, say_rest
 from makima_cli.render import Row
 from makima_cli.session import Session, with_session
 from makima_cli.watching import WATCH, print_once_or_watch
@@ -29,7 +28,7 @@ def list_letters(session: Session, *, limit: int, watch: bool) -> None:
     """List what could not be processed, newest first; they are kept for 30 days. Nothing is changed."""
     print_once_or_watch(
         session,
-        lambda http: every(http, "/dead-letters", limit=limit),
+        lambda http: beginning(http, "/dead-letters", limit=limit),
         lambda letters: _print(session, letters),
         watch=watch,
     )
@@ -44,10 +43,11 @@ def retry_for(letter: Row) -> str:
     return age(left) if left > 0 else "-"
 
 
-def _print(session: Session, letters: Sequence[Row]) -> None:
+def _print(session: Session, listed: Listed) -> None:
+    say_rest(listed)
     columns = ("id", "came", "sender", "reason", "consumer", "delivered", "retry")
     optional = ("delivered", "consumer", "retry")
-    print_list(session, letters, columns, _cells, _line, elastic="reason", optional=optional)
+    print_list(session, listed.items, columns, _cells, _line, elastic="reason", optional=optional)
 
 
 def _line(letter: Row) -> str:

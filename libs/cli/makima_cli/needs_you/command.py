@@ -13,6 +13,7 @@ from makima_cli.contracts.confirm import confirmed
 from makima_cli.needs_you.waiting import Item, everything
 from makima_cli.readable import readable, say
 from makima_cli.session import Session, echo_json, with_session
+from makima_cli.short_ids import FULL_LENGTH, is_short
 from makima_cli.watching import WATCH, print_once_or_watch
 
 
@@ -96,7 +97,21 @@ def _settle(session: Session, number: str, kind: str, question: str, work: Work,
 def _found(session: Session, items: Sequence[Item], number: str) -> Item:
     if number.isdecimal() and 0 < int(number) <= len(items):
         return items[int(number) - 1]
-    return next((item for item in items if item.key == number), None) or _nobody(session, items, number)
+    found = [item for item in items if _is_key(number, item.key)]
+    if len(found) > 1 and all(item.key != number for item in found):
+        some = ", ".join(item.key for item in found[:3])
+        raise click.UsageError(f"{len(found)} keys begin with {number}: {some}; give more characters")
+    return next((item for item in found if item.key == number), found[0] if found else None) or _nobody(
+        session, items, number
+    )
+
+
+def _is_key(typed: str, key: str) -> bool:
+    """True if it is the key, or each part of it the whole or the beginning of the key's."""
+    parts, own = typed.split("/"), key.split("/")
+    return len(parts) == len(own) and all(
+        one == each or (is_short(one) and each.startswith(one)) for one, each in zip(parts, own, strict=True)
+    )
 
 
 def _nobody(session: Session, items: Sequence[Item], number: str) -> NoReturn:
@@ -123,5 +138,6 @@ def _print(session: Session, items: Sequence[Item]) -> None:
 
 def _cells(number: int, item: Item) -> tuple[str, ...]:
     choices = f"  [{' | '.join(item.options)}]" if item.options else ""
-    texts = (item.kind, render.ago(item.since), item.contract_id, f"{item.text}{choices}", item.do)
+    own = item.contract_id[:8] if len(item.contract_id) == FULL_LENGTH else item.contract_id
+    texts = (item.kind, render.ago(item.since), own, f"{item.text}{choices}", item.do)
     return (str(number), *map(render.plain, texts))
