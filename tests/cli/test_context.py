@@ -1,7 +1,10 @@
 """`makima context`: the systems that a user connects to, in a file that only the user can read."""
 
 import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +14,8 @@ from click.testing import CliRunner, Result
 from makima_cli.main import main
 from makima_local import context
 from makima_local.context import Context
+
+from tests.cli.conftest import hear_ctrl_c
 
 TOKEN = "mk_a-token-that-nobody-must-see"
 
@@ -91,3 +96,22 @@ def test_a_broken_file_is_told_and_kept(home: Path, broken: str) -> None:
         assert (ran.exit_code, ran.stdout) == (2, ""), arguments
         assert "contexts.toml" in ran.stderr
     assert file.read_bytes() == broken.encode("latin-1")
+
+
+def test_watching_prints_the_contexts_again_until_ctrl_c(home: Path) -> None:
+    run("add", "work", "--url", "http://127.0.0.1:8420")
+    command = [sys.executable, "-m", "makima_cli.main", "context", "ls", "--watch", "--format", "json"]
+    heard = subprocess.Popen(
+        command,
+        env={**os.environ, "XDG_CONFIG_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=hear_ctrl_c,  # noqa: PLW1509 - one system call
+    )
+    assert heard.stdout is not None
+    first, second = (orjson.loads(heard.stdout.readline()) for _ in range(2))
+    assert [each["name"] for each in first] == ["work"]
+    assert first == second
+    heard.send_signal(signal.SIGINT)
+    _, err = heard.communicate(timeout=60)
+    assert (heard.returncode, err) == (130, b"")

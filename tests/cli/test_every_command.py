@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final, cast
 
 import click
@@ -85,6 +86,8 @@ LINES: Final = {"contracts events"}  # one JSON value a line
 ELSEWHERE: Final = {
     "contracts monitor",
     "daemon",
+    "backup",
+    "restore",
     "agent",
     "hook",
     "ledger",
@@ -113,6 +116,30 @@ OURS: Final = {
     for words, command in commands(cast("LazyGroup", main))
     if words.split()[0] not in ELSEWHERE and words not in ELSEWHERE
 }
+# Those with a server of their own, or none: each with `--format json`, and the exit code.
+APART: Final[dict[str, tuple[str, int]]] = {
+    "context ls": ("", 0),
+    "context use": ("nobodys", 3),
+    "completion": ("bash", 0),
+    "hook": ("", 0),
+    "hook install": ("--file FOLDER/settings.json --yes", 0),
+    "doctor": ("--url http://127.0.0.1:9", 6),
+    "daemon start": ("--config FOLDER/none.toml", 2),
+    "daemon logs": ("--config FOLDER/none.toml", 2),
+    "agent task-started": ("nothing", 3),
+    "agent task-complete": ("nothing", 3),
+    "agent handoff": ("nothing --to tester", 3),
+    "agent leave": ("", 8),
+    "agent restart": ("", 8),
+    "up": ("--ephemeral --data-dir FOLDER", 2),
+    "backup": ("FOLDER/a.dump --data-dir FOLDER/none", 3),
+    "restore": ("FOLDER/a.dump --data-dir FOLDER/none", 3),
+    "ledger verify": ("--context nobody", 2),
+    "ledger rebuild": ("gateway --context nobody", 2),
+    "ledger new-epoch": ("--context nobody", 2),
+}
+# They go on until they are ended, and have tests of their own.
+GO_ON: Final = frozenset({"contracts monitor", "context add", "run", "agent wait-for-task", "mcp"})
 # Those that have nothing to do with a server of makima are not asked for JSON here.
 WITH_JSON: Final = {
     words for words, command in OURS.items() if any(each.name == "format" for each in command.params)
@@ -141,6 +168,31 @@ async def test_every_command_prints_json_on_stdout_or_a_problem_on_stderr(
         away = await makima(*words.split(), *given, "--format", "json", "--url", "http://127.0.0.1:9")
         assert (away.exit, cast("dict[str, object]", away.problem)["code"]) == (8, "UNAVAILABLE"), words
         monkeypatch.undo()
+
+
+async def test_commands_with_no_gateway_to_ask_print_json_too(makima: Makima, tmp_path: Path) -> None:
+    everything = {words for words, _ in commands(cast("LazyGroup", main))} | {"hook"}
+    assert everything == CALLS.keys() | APART.keys() | GO_ON
+    contract = str((await create(makima, "one", "--start"))["id"])
+    as_agent = {"MAKIMA_CONTRACT": contract, "MAKIMA_ROLE": "builder"}
+    for words, (arguments, code) in APART.items():
+        given = arguments.replace("FOLDER", str(tmp_path)).split()
+        ran = await makima(*words.split(), *given, "--format", "json", **as_agent)
+        assert ran.exit == code, f"{words}: {ran.err}"
+        if code in {0, 6}:
+            json.loads(ran.out)
+        else:
+            assert {"code", "detail"} <= cast("dict[str, object]", ran.problem).keys(), words
+
+
+async def test_a_command_that_prints_text_takes_the_other_formats_for_people(makima: Makima) -> None:
+    contract = str((await create(makima, "one"))["id"])
+    for words in (("contracts", "events", contract), ("completion", "bash"), ("open", "--no-browser")):
+        plain = await makima(*words)
+        for name in ("compact", "table"):
+            ran = await makima(*words, "--format", name)
+            assert (ran.exit, len(ran.out.splitlines())) == (0, len(plain.out.splitlines())), words
+    assert (await makima("contracts", "events", contract, "--format", "tui")).exit == 2
 
 
 async def test_whatever_has_a_table_has_lines_too(makima: Makima) -> None:
@@ -186,6 +238,12 @@ async def test_a_short_id_means_the_contract_whose_id_alone_begins_with_it(makim
         assert cast("dict[str, object]", ran.json)["id"] == contract
     assert (await makima("contracts", "show", "0000abcd")).exit == 3
     assert (await makima("why", f"{contract[:8]}/nobody")).exit == 3
+    restart = ("agent", "restart", "--role", "builder", "--format", "json", "--contract")
+    whole_one, short_one = [await makima(*restart, each) for each in (contract, contract[:8])]
+    assert whole_one.exit == short_one.exit == 8, (
+        "no service here restarts agents; another contract is exit 3"
+    )
+    assert (await makima(*restart, "0000abcd")).exit != 8
 
 
 async def test_a_short_id_that_two_contracts_share_is_refused_with_both() -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from makima_cli.token.listing import place
+
 from tests.cli.conftest import Makima
 
 
@@ -21,7 +23,7 @@ async def test_a_new_token_opens_what_it_is_for_until_it_is_revoked(makima: Maki
     assert [(each["role"], each["owner"]) for each in listed] == [("admin", "local"), ("viewer", "alice")]
     table = await makima("token", "list")
     assert table.out.splitlines()[2].split()[1:4] == ["viewer", "alice", "-"]
-    revoked = await makima("token", "revoke", str(listed[1]["id"]), "--format", "json")
+    revoked = await makima("token", "revoke", str(listed[1]["id"])[:8], "--format", "json")
     assert (revoked.exit, revoked.json) == (0, {"id": listed[1]["id"], "revoked": True})
     assert (await makima("contracts", "list", MAKIMA_TOKEN=token)).exit == 4
     assert (await makima("contracts", "monitor", MAKIMA_TOKEN=token)).exit == 4
@@ -35,13 +37,28 @@ async def test_json_says_all_of_it_once(makima: Makima) -> None:
     assert made.err == ""
 
 
+async def test_tokens_of_people_in_force_come_first(makima: Makima) -> None:
+    made = await makima("token", "create", "--role", "viewer", "--owner", "gone", "--format", "json")
+    await makima("token", "create", "--role", "viewer", "--owner", "here")
+    token_id = str(cast("Mapping[str, object]", made.json)["id"])
+    assert (await makima("token", "revoke", token_id)).exit == 0
+    owners = [line.split()[2] for line in (await makima("token", "list")).out.splitlines()[1:]]
+    assert owners == ["local", "here", "gone"]
+    ids = [
+        place({"revoked_at": at, "role": role})
+        for at, role in ((None, "agent"), (None, "daemon"), ("x", "owner"))
+    ]
+    assert sorted(ids) == [ids[1], ids[0], ids[2]]
+
+
 async def test_what_makes_no_sense_is_refused_with_a_hint(makima: Makima) -> None:
     assert (await makima("token", "create", "--format", "json")).exit == 2
     assert (await makima("token", "create", "--role", "king")).exit == 2
     without = await makima("token", "create", "--role", "daemon")
     assert (without.exit, without.out) == (2, "")
     assert "hint: send the daemon's id, e.g. laptop-1" in without.err
-    assert (await makima("token", "revoke", "nobodys")).exit == 3
+    nobodys = await makima("token", "revoke", "nobodys")
+    assert (nobodys.exit, "hint: `makima token list` lists them" in nobodys.err) == (3, True)
     [admin] = cast("Sequence[Mapping[str, object]]", (await makima("token", "list", "--format", "json")).json)
     last = await makima("token", "revoke", str(admin["id"]))
     assert last.exit == 5

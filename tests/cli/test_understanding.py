@@ -6,9 +6,15 @@ from typing import cast
 
 import orjson
 import pytest
+from makima_kernel.nats.connection import confirm_subscriptions
+from makima_kernel.service.runtime import Service
+from makima_kernel.service.settings import Settings
+from makima_schemas import subjects
 from makima_schemas.agent import AgentStatus
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorStateChanged
+from makima_supervisor_heartbeat import app as supervisor_heartbeat
+from nats.aio.msg import Msg
 
 from tests.cli.conftest import Makima
 from tests.cli.contracts import create
@@ -89,6 +95,44 @@ async def test_a_gate_is_explained_also_of_what_is_not_at_work(makima: Makima) -
     assert "NOT_STARTED" in {line["code"] for line in lines(explained["reasons"])}
 
 
+async def test_explain_names_what_the_gate_asks_for_met_or_not_and_whose_turn_it_is(
+    makima: Makima, gateways: Gateways
+) -> None:
+    contract = str((await create(makima, "one", "--start"))["id"])
+    http, route = gateways.clients[0], f"/contracts/{contract}"
+    await http.post(f"{route}/deliverables/plan-document/complete", json={})
+    await join(gateways, contract, "builder")
+    made = await http.post(f"{route}/tasks", json={"name": "write it", "role": "builder"})
+    other = await http.post(f"{route}/tasks", json={"name": "read it"})
+    assert (made.status_code, other.status_code) == (201, 201)
+    told = (await makima("contracts", "explain", contract)).out.splitlines()
+    conditions = [line.partition("[fact] ")[2] for line in told if line[3:].startswith(("├─", "└─"))]
+    assert "✓ deliverable Plan document: met" in conditions
+    assert "· task write it: missing, waits for agent builder (ready)" in conditions
+    assert "· task read it: missing, waits for an agent (not there)" in conditions
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (
+            ("--guard",),
+            "the phase guard is on: you, or another person who may change this contract confirms each phase",
+        ),
+        (
+            ("--no-auto-complete",),
+            "automatic advance is off: you, or another person who may change this contract advances it",
+        ),
+        ((), "it advances by itself once the gate is satisfied"),
+    ],
+)
+async def test_explain_says_what_moves_the_contract_on(
+    makima: Makima, options: tuple[str, ...], says: str
+) -> None:
+    contract = str((await create(makima, "one", "--start", *options))["id"])
+    assert f"├─ [fact] {says}" in (await makima("contracts", "explain", contract)).out.splitlines()
+
+
 async def test_why_shows_the_evidence_chain_of_a_verdict_on_an_agent(
     makima: Makima, gateways: Gateways
 ) -> None:
@@ -160,3 +204,25 @@ async def test_why_does_not_deny_an_agent_that_its_daemon_gave_up(makima: Makima
     )
     assert f"makima agent restart --contract {contract} --role builder" in told
     assert "never concluded" not in told
+
+
+async def test_a_supervisor_is_restarted_by_its_daemon(makima: Makima, gateways: Gateways) -> None:
+    there = gateways.replicas[0].settings
+    settings = Settings(database_url=there.database_url, nats_url=there.nats_url, stream_budget=0.01)
+    heard: list[bytes] = []
+
+    async def hear(message: Msg) -> None:
+        heard.append(message.data)
+        await message.respond(b"{}")
+
+    async with Service.running(supervisor_heartbeat.NAME, settings, supervisor_heartbeat.build):
+        contract = str((await create(makima, "one", "--start"))["id"])
+        registered = SupervisorRegistered(contract, "d-restart", "k", WORKING, "plan")
+        await gateways.append(f"supervisor-r{contract}", registered)
+        await seen(gateways, await gateways.append("daemon-d-restart", DaemonConnected("a.host")))
+        nats = gateways.replicas[0].nats
+        await nats.subscribe(subjects.daemon_signal("d-restart", "restart"), cb=hear)
+        await confirm_subscriptions(nats)
+        ran = await makima("contracts", "restart-supervisor", contract, "--reason", "it hangs")
+    assert (ran.exit, ran.out) == (0, f"daemon d-restart is asked to restart supervisor r{contract}\n")
+    assert [contract in each.decode() for each in heard] == [True]

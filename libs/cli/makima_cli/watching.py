@@ -2,18 +2,33 @@
 
 import asyncio
 import os
+import sys
+import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import click
 from makima_sdk.http import Http
 
+from makima_cli import exits
 from makima_cli.readable import COLOURLESS
 from makima_cli.session import FOLLOWING_RETRY_SECONDS, Session
 
 R = TypeVar("R")
 REFRESH_SECONDS = 2.0
 WATCH = click.option("--watch", is_flag=True, help="Print it again every two seconds, until Ctrl-C.")
+
+
+def print_again_and_again(show: Callable[[], None], *, as_json: bool) -> NoReturn:
+    """Print what needs no server each two seconds, until Ctrl-C, which ends the process with 130."""
+    try:
+        while True:
+            _clear(as_json=as_json)
+            show()
+            sys.stdout.flush()
+            time.sleep(REFRESH_SECONDS)
+    except KeyboardInterrupt:
+        sys.exit(exits.INTERRUPTED)
 
 
 def print_once_or_watch(
@@ -31,9 +46,13 @@ def print_once_or_watch(
         while True:
             found = await fetch(http)
             http.retry_for = FOLLOWING_RETRY_SECONDS
-            if not session.as_json and os.environ.get("TERM", "") not in COLOURLESS:
-                click.clear()  # does nothing if stdout is no terminal
+            _clear(as_json=session.as_json)
             show(found)
             await asyncio.sleep(REFRESH_SECONDS)
 
     session.run(repeated)
+
+
+def _clear(*, as_json: bool) -> None:
+    if not as_json and os.environ.get("TERM", "") not in COLOURLESS:
+        click.clear()  # does nothing if stdout is no terminal

@@ -9,12 +9,20 @@ from makima_cli.context.known import known_contexts
 from makima_cli.format_option import with_format
 from makima_cli.readable import say
 from makima_cli.session import echo_json
+from makima_cli.watching import WATCH, print_again_and_again
 
 
 @click.command("ls")
+@WATCH
 @with_format("table", "json", "compact")
-def list_contexts(*, output: str) -> None:
+def list_contexts(*, output: str, watch: bool) -> None:
     """List the contexts of contexts.toml. The current one, which commands use unless told otherwise, is marked."""
+    if watch:
+        print_again_and_again(lambda: _print(output), as_json=output == "json")
+    _print(output)
+
+
+def _print(output: str) -> None:
     known = known_contexts()
     shown = [
         {**_shown(context), "current": context.name == known.current} for context in known.by_name.values()

@@ -13,6 +13,10 @@ from makima_cli.readable import say
 from makima_cli.render import ago
 from makima_cli.session import Session, echo_json, with_session
 
+CONDITIONS: Final = frozenset(
+    {"deliverable", "tasks", "task", "validator"}
+)  # kinds that the tree has lines for
+MARKS: Final[Mapping[str, str]] = {"met": "✓", "missing": "·", "unknown": "?"}
 ENDED: Final = frozenset({"completed", "archived"})
 
 
@@ -70,6 +74,7 @@ def explanation(contract: Json, readiness: Json, health: Json) -> Json:
         "ready": readiness["ready"],
         "automatic": readiness["auto_advance_enabled"],
         "phase_guard": contract["phase_guard"],
+        "conditions": readiness["conditions"],
         "gate": gate,
         "reasons": [line for line in reasons if line["code"] != "GATE_OPEN"],
     }
@@ -106,8 +111,33 @@ def _print(explained: Json) -> None:
     say(f"├─ [fact] {_moved_by(explained)}")
     met = "satisfied" if explained["ready"] else "not satisfied"
     say(f"{last_of_gate} [fact] the gate of phase {explained['phase']} is {met}")
-    _branch(gate, "│  " if reasons else "   ")
+    margin = "│  " if reasons else "   "
+    conditions = [_condition(each) for each in cast("Sequence[Json]", explained["conditions"])]
+    stated = [each for each in conditions if each]
+    for number, each in enumerate(stated, 1):
+        say(f"{margin}{'├─' if gate or number < len(stated) else '└─'} [fact] {each}")
+    _branch(gate, margin)
     _branch(reasons, "")
+
+
+def _condition(condition: Json) -> str | None:
+    """What the gate asks for, met or not, and whose turn it is; None for a switch and the guard, said by
+    `_moved_by`.
+    """
+    if condition["kind"] not in CONDITIONS:
+        return None
+    text = f"{MARKS[str(condition['state'])]} {condition['kind']} {condition['name']}: {condition['state']}"
+    return text if condition["state"] == "met" else f"{text}{_whose_turn(condition)}"
+
+
+def _whose_turn(condition: Json) -> str:
+    whose = cast("Json | None", condition["who"])
+    if whose is None:
+        return ""
+    if whose["kind"] != "agent":
+        return f", waits for {'a person' if whose['kind'] == 'person' else 'makima'}"
+    agent = f"agent {whose['role']}" if whose["role"] else "an agent"
+    return f", waits for {agent} ({whose['agent_status'] or 'not there'})"
 
 
 def _moved_by(explained: Json) -> str:

@@ -28,16 +28,28 @@ def show(session: Session, contract_id: str, *, verbose: bool) -> None:
         for each in (item for items in extra.values() for item in items):
             say(f"{each['id']} {each['status']} {_what(each)}")
         return
-    for name, items in extra.items():
-        click.echo(f"\n{name}")
-        render.table(
-            ("id", "what", "status"),
-            [
-                (render.plain(item["id"]), render.plain(_what(item)), render.plain(item["status"]))
-                for item in items
-            ],
-            elastic="what",
-        )
+    for items, title, columns, cells in (
+        (extra.get("task_list"), "tasks", ("id", "task", "role", "status", "result"), _task),
+        (extra.get("questions"), "questions", ("id", "question", "options", "status", "answer"), _question),
+    ):
+        if items:
+            click.echo(f"\n{title}")
+            render.table(
+                columns, [cells(item) for item in items], elastic=columns[1], optional=columns[4:1:-2]
+            )
+
+
+def _task(task: Row) -> tuple[str, ...]:
+    return _cells(task["id"], task["name"], task.get("role"), task["status"], task.get("result"))
+
+
+def _question(question: Row) -> tuple[str, ...]:
+    options = " | ".join(map(str, cast("Sequence[object]", question.get("options") or ())))
+    return _cells(question["id"], question["question"], options, question["status"], question.get("answer"))
+
+
+def _cells(*values: object) -> tuple[str, ...]:
+    return tuple(render.plain(value or "-") for value in values)
 
 
 def print_contract(session: Session, contract: Row) -> None:
