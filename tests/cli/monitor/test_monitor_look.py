@@ -46,11 +46,14 @@ def test_at_160_columns_the_contract_under_the_cursor_stands_at_the_right() -> N
     state = opened()
     state.opened = ""
     state.width = 160
+    assert state.viewed() == "c1", "it is read, too"
     lines = screen(state, 160, 45)
     right = [line[97:] for line in lines[3:]]
     assert any(line.startswith(("‹ contract c1", " ‹ contract c1")) for line in right)
     assert any("WHY IT DOES NOT END" in line for line in right)
     assert not any("‹ contract c1" in line for line in screen(state, 159, 45))
+    state.width = 159
+    assert state.viewed() == ""
 
 
 @pytest.mark.parametrize(("lost", "is_dim"), [(True, True), (False, False)])
