@@ -13,7 +13,7 @@ from makima_cli.pages import every
 FORBIDDEN: Final = 403
 NOT_FOUND: Final = 404
 FULL_LENGTH: Final = 36  # characters of a UUID
-LEAST: Final = 4  # characters of a short id
+MIN_SHORT_ID_LENGTH: Final = 4  # characters of a short id
 _BEGINNING: Final = re.compile(rf"[0-9a-f][0-9a-f-]{{0,{FULL_LENGTH - 2}}}")
 
 # Parameters of commands that may be short: the list that has the whole ids, and what it lists. `{contract_id}` is that
@@ -30,7 +30,7 @@ SHORTENED: Final[Mapping[str, tuple[str, str]]] = {
 
 def is_short(typed: str) -> bool:
     """True for what may be the beginning of an id: at least four characters of a UUID, and not all."""
-    return len(typed) >= LEAST and is_begun(typed)
+    return len(typed) >= MIN_SHORT_ID_LENGTH and is_begun(typed)
 
 
 def is_begun(typed: str) -> bool:
@@ -63,7 +63,9 @@ def whole(typed: str, known: Sequence[str], what: str = CONTRACTS[1]) -> str:
     if not is_begun(typed) or typed in found or not found:
         return typed
     if not is_short(typed):
-        raise click.UsageError(f"{typed} is too short for an id: give at least {LEAST} characters")
+        raise click.UsageError(
+            f"{typed} is too short for an id: give at least {MIN_SHORT_ID_LENGTH} characters"
+        )
     if len(found) > 1:
         some = ", ".join(found[:3])
         raise click.UsageError(f"{len(found)} {what} begin with {typed}: {some}; give more characters")

@@ -18,7 +18,7 @@ RESTORING: Final = f"{DATABASE}_restoring"  # is filled, and takes the database'
 REPLACED: Final = f"{DATABASE}_replaced"  # the database of before, until it is dropped
 _OURS: Final = ("--no-owner", "--no-privileges")  # the next migration gives the tables to the roles again
 _THE_LOG: Final = " TABLE event_log identity "  # in the list of what a backup holds
-_MAX_SAID: Final = 500  # characters of what a program said
+_MAX_ERRORS_LENGTH: Final = 500  # characters of what a program prints on stderr
 
 
 class BackupFailedError(RuntimeError):
@@ -168,11 +168,13 @@ async def _run(program: str, *arguments: str) -> str:
         str(path), *arguments, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=env | {"LC_ALL": "C"}
     )
     try:
-        printed, said = await process.communicate()
+        printed, errors = await process.communicate()
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if process.returncode != 0:
-        raise BackupFailedError(said.decode(errors="replace").strip()[:_MAX_SAID] or f"{program} failed")
+        raise BackupFailedError(
+            errors.decode(errors="replace").strip()[:_MAX_ERRORS_LENGTH] or f"{program} failed"
+        )
     return printed.decode(errors="replace")

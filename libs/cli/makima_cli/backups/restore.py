@@ -51,8 +51,8 @@ def restore(file: Path, *, replace: bool, data_dir: Path | None, context: str | 
         exits.exit_with(exits.NOT_FOUND, "NOT_FOUND", f"there is no file {source}", as_json=as_json)
     state, epoch = conclude(_restored(folder, source, replace=replace), as_json=as_json)
     if as_json:
-        told = {"file": str(source), "data_dir": str(folder.path), **asdict(state), "epoch": epoch}
-        say(json_text(told))
+        result = {"file": str(source), "data_dir": str(folder.path), **asdict(state), "epoch": epoch}
+        say(json_text(result))
     else:
         say(
             f"{folder.path} holds {state.events} events, up to position {state.head}; the log's epoch is now {epoch}"

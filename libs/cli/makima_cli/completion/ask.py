@@ -88,10 +88,10 @@ def needs(typed: Typed) -> Found:
         if one.get("waiting_for") == "phase_confirmation":
             found.append((own, str(one.get("name") or "")))
             continue
-        asked = _items(_get(typed, f"/contracts/{own}/questions?limit=100"))
+        questions = _items(_get(typed, f"/contracts/{own}/questions?limit=100"))
         found += [
             (f"{own}/{each['id']}", str(each.get("question") or ""))
-            for each in asked
+            for each in questions
             if each.get("status") == "open" and is_id(str(each["id"]))
         ]
     return found

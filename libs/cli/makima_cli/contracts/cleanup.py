@@ -12,7 +12,7 @@ from makima_cli.durations import seconds_of
 from makima_cli.readable import say
 from makima_cli.session import Session, echo_json, with_session
 
-MAX_NAMED: Final = 20  # contracts of a step that the question names
+MAX_CONTRACTS_IN_QUESTION: Final = 20  # contracts of a step that the question names
 
 
 class Hours(click.ParamType[float]):
@@ -78,7 +78,7 @@ def cleanup(
         _show(session, plan, dry_run=True)
         return
     if asks and plan.size:
-        _ask(plan, session.run(lambda http: named(http, plan, MAX_NAMED)))
+        _ask(plan, session.run(lambda http: named(http, plan, MAX_CONTRACTS_IN_QUESTION)))
 
     async def work(http: Http) -> Plan:
         return await carry_out(http, plan)
@@ -112,10 +112,13 @@ def _ask(plan: Plan, names: Mapping[str, str]) -> None:
         if not step.ids:
             continue
         say(f"will be {step.step.done}: {_contracts(len(step.ids))}", err=True)
-        for contract_id in step.ids[:MAX_NAMED]:
+        for contract_id in step.ids[:MAX_CONTRACTS_IN_QUESTION]:
             say(f"  {contract_id}  {names.get(contract_id, '')}".rstrip(), err=True)
-        if len(step.ids) > MAX_NAMED:
-            say(f"  and {len(step.ids) - MAX_NAMED} more: without --no-dry-run all are listed", err=True)
+        if len(step.ids) > MAX_CONTRACTS_IN_QUESTION:
+            say(
+                f"  and {len(step.ids) - MAX_CONTRACTS_IN_QUESTION} more: without --no-dry-run all are listed",
+                err=True,
+            )
     if any(step.step is Step.DELETE and step.ids for step in plan.steps):
         say("What is deleted cannot be brought back.", err=True)
     click.confirm("Go on?", abort=True, err=True)
