@@ -30,5 +30,5 @@ def test_each_deadline_has_the_default_of_the_page(
     empty.touch()
     monkeypatch.setenv("MAKIMA_CONFIG", str(empty))
     assert getattr(load(Settings).contracts, setting) == default
-    monkeypatch.setenv(f"MAKIMA_CONTRACTS__{setting.upper()}", str(default * 1.5))
-    assert getattr(load(Settings).contracts, setting) == default * 1.5, "and is that of its name"
+    monkeypatch.setenv(f"MAKIMA_CONTRACTS__{setting.upper()}", str(default * 1.25))
+    assert getattr(load(Settings).contracts, setting) == default * 1.25, "and is that of its name"
