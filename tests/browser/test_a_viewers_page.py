@@ -82,7 +82,7 @@ async def test_its_keys_select_nothing_and_its_palette_offers_no_act(
         await seen.page.keyboard.press("x")
         await seen.page.keyboard.press("Control+k")
         await expect(seen.page.get_by_role("option").filter(has_text="Overview")).to_be_visible()
-        for act in ("Answer", "Restart", "Pause a"):
+        for act in ("Answer the oldest question", "Restart the", "Pause a"):
             await expect(seen.page.get_by_role("option").filter(has_text=act)).to_have_count(0)
         await seen.page.keyboard.press("Escape")
         assert await row.get_attribute("aria-selected") is None

@@ -19,7 +19,7 @@ GONE = (404, '{"code": "CONTRACT_NOT_FOUND", "detail": "no such contract"}')
 
 def _contract(status: str) -> tuple[int, str]:
     return 200, orjson.dumps(
-        {"id": "c1", "status": status, "phase": "plan", "version": 1, "name": "x"}
+        {"id": "w1", "status": status, "phase": "plan", "version": 1, "name": "x"}
     ).decode()
 
 
@@ -51,13 +51,13 @@ def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("outage", [AWAY, PROXY_SAYS])
 async def test_a_wait_goes_on(tmp_path: Path, outage: tuple[int, str]) -> None:
     answers = [_contract("active"), outage, outage, _contract("completed")]
-    code, out = await _asked(tmp_path, answers, "wait", "c1", "--for", "completed", "--format", "json")
+    code, out = await _asked(tmp_path, answers, "wait", "w1", "--for", "completed", "--format", "json")
     assert (code, orjson.loads(out)["status"]) == (0, "completed")
 
 
 async def test_followed_events_go_on(tmp_path: Path) -> None:
     answers = [_events("ContractCreated"), AWAY, _events("ContractCreated", "ContractStarted"), GONE]
-    code, out = await _asked(tmp_path, answers, "events", "c1", "--follow")
+    code, out = await _asked(tmp_path, answers, "events", "w1", "--follow")
     assert (code, "ContractStarted" in out) == (3, True)
 
 
@@ -69,4 +69,4 @@ async def test_a_watched_list_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 async def test_a_first_question_that_nobody_answers_ends_at_once(tmp_path: Path) -> None:
-    assert (await _asked(tmp_path, [AWAY], "wait", "c1", "--for", "completed"))[0] == 8
+    assert (await _asked(tmp_path, [AWAY], "wait", "w1", "--for", "completed"))[0] == 8

@@ -92,7 +92,7 @@ async def test_whatever_a_server_has_is_offered_where_it_is_typed(
     assert await offered("ledger rebuild ga") == {"gateway"}
 
 
-def test_words_that_are_offered_without_a_server_are_all_that_there_are() -> None:
+async def test_words_that_are_offered_without_a_server_are_all_that_there_are() -> None:
     assert set(live.AGENT_STATUSES) == set(AgentStatus)
     assert set(live.STATUSES) == set(ContractStatus)
     assert set(live.PROJECTIONS) == {service.name for service in installed_services()}

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from makima_cli.evidence import GIVEN_UP, REPORTED, SUPERVISOR
 from makima_cli.render import COLOURS
+from makima_schemas.agent import AgentStatus
 from makima_schemas.contract.model import ContractStatus
+from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
 # What takes long to import. `httpx._main` is httpx's own command line, which brings rich and pygments.
 SLOW: Final = [
@@ -80,3 +83,5 @@ def test_a_command_imports_nothing_that_it_does_not_use(imported: dict[str, froz
 
 def test_every_status_is_known_without_its_enumeration() -> None:
     assert set(COLOURS) == set(ContractStatus)
+    assert {AgentStatus.DEAD, AgentStatus.DEAD_FAILED_REVIVE, AgentStatus.RESTARTING} == REPORTED
+    assert (GIVEN_UP, SUPERVISOR) == (AgentStatus.DEAD_FAILED_REVIVE, SUPERVISOR_ROLE)

@@ -127,7 +127,7 @@ async def test_no_colour_means_none(makima: Makima, environ: dict[str, str]) -> 
     )
     assert "\x1b" not in shown
     assert NAME in shown
-    deleted = f"contracts delete {contract_id}"
+    deleted = f"contracts delete {contract_id} --force"
     shown = await _on_a_terminal(deleted, {**environ, "TERM": "xterm-256color", "NO_COLOR": "1"}, 200)
     assert shown == f"{contract_id} deleted\n"
 

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Final, cast
 
-from makima_schemas.agent import AgentStatus
-
 from makima_cli.durations import age
+from makima_cli.evidence import GIVEN_UP
 
 # Members that are not printed as `key=value`: they begin the line, are printed with their new value
 # (`old → new`), or add nothing (the supervisor's task, as a contract has one supervisor at a time).
@@ -34,7 +33,7 @@ def sentence(event: Mapping[str, object]) -> str:
 
 def agent_word(status: object) -> str:
     """An agent's status as badges write it."""
-    return "DEAD (UNRECOVERABLE)" if status == AgentStatus.DEAD_FAILED_REVIVE else str(status).upper()
+    return "DEAD (UNRECOVERABLE)" if status == GIVEN_UP else str(status).upper()
 
 
 def without_ids(members: Mapping[str, object]) -> str:

@@ -55,6 +55,7 @@ LIVE: Final[Mapping[str, Callable[[Typed], Found]]] = {
     "contract_id": CONTRACTS,
     "contract_ids": CONTRACTS,
     "contract": CONTRACTS,
+    "ran_for": CONTRACTS,
     "task_id": of_contract("tasks?limit=500", "name"),
     "question_id": of_contract("questions?limit=500", "question"),
     "daemon_id": of_route("/daemons?limit=500", "hostname"),

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import Final
 
 import click
-from makima_sdk.contracts import Contracts
 from makima_sdk.http import Http
 from makima_sdk.monitoring import Filter, MonitorEvent
 from makima_sdk.monitoring import monitor as stream
+from makima_sdk.paths import path
 
 from makima_cli.event_summary import summary
 from makima_cli.readable import coloured, json_text, readable, say
@@ -106,7 +106,7 @@ def matches(kind: str, *, stale: bool, quiet: bool) -> bool:
 async def _find(http: Http, contract_ids: Sequence[str]) -> None:
     """Raises `ProblemError` of a contract that is not there: its events would be awaited for ever."""
     for contract_id in contract_ids:
-        await Contracts(http).get(contract_id)
+        await http.send("GET", path("contracts", contract_id))
 
 
 def _print(event: MonitorEvent) -> None:

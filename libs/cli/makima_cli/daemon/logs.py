@@ -17,16 +17,16 @@ LINES = click.IntRange(min=0, max=1_000_000)
 
 @click.command()
 @click.option("--config", "path", type=CONFIG, required=True, help="Settings of the daemon, as for `start`.")
-@click.option("--contract", metavar="ID", help="Only of agents of this contract.")
+@click.option("--contract", "ran_for", metavar="ID", help="Only of agents of this contract.")
 @click.option("--role", help="Only of agents with this role.")
 @click.option("--follow", is_flag=True, help="Go on with the lines that come, until Ctrl-C.")
 @click.option("-n", "count", type=LINES, default=100, show_default=True, help="Newest lines of each log.")
 @with_session("text", "json")
 def logs(
-    session: Session, *, path: Path, contract: str | None, role: str | None, follow: bool, count: int
+    session: Session, *, path: Path, ran_for: str | None, role: str | None, follow: bool, count: int
 ) -> None:
     """Print what the daemon and its agents have written. With JSON, one object per line."""
-    for name, value in (("--contract", contract), ("--role", role)):
+    for name, value in (("--contract", ran_for), ("--role", role)):
         if value is not None and not is_id(value):
             raise click.UsageError(f"{name} is an id: 1 to 64 letters, digits, hyphens and underscores")
     config = settings(path)
@@ -34,8 +34,8 @@ def logs(
         workspace = Workspace.open(config.workspace, config.daemon_id)
     except WorkspaceError as error:
         raise click.UsageError(str(error)) from error
-    follower = LogFollower(workspace, contract, role)
-    _print(session, (line for log in files(workspace, contract, role) for line in newest(log, count)))
+    follower = LogFollower(workspace, ran_for, role)
+    _print(session, (line for log in files(workspace, ran_for, role) for line in newest(log, count)))
     if follow:
         session.conclude(_follow(session, follower))
 
