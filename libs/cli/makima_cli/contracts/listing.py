@@ -8,9 +8,9 @@ from makima_sdk.http import Query
 from makima_cli import render
 from makima_cli.contracts.show import line_of
 from makima_cli.pages import Listed, beginning
-from makima_cli.printed_list import say_rest
-from makima_cli.readable import say
-from makima_cli.session import Session, echo_json, with_session
+from makima_cli.printed_list import print_list, say_rest
+from makima_cli.render import Row
+from makima_cli.session import Session, with_session
 from makima_cli.watching import WATCH, print_once_or_watch
 
 SORTS: Final = ("needs", "progress_at", "created_at", "name")
@@ -86,28 +86,18 @@ def list_contracts(
 
 def _print(session: Session, listed: Listed) -> None:
     say_rest(listed)
-    contracts = listed.items
-    match session.format:
-        case "json":
-            echo_json(contracts)
-        case "compact":
-            for contract in contracts:
-                say(line_of(contract))
-        case _:
-            render.table(
-                ("id", "name", "type", "status", "phase", "done", "active"),
-                [
-                    (
-                        render.plain(contract["id"]),
-                        render.plain(contract["name"]),
-                        render.plain(contract["contract_type"]),
-                        render.status(contract),
-                        render.plain(contract["phase"]),
-                        render.done(contract),
-                        render.ago(contract.get("last_activity_at") or contract.get("updated_at")),
-                    )
-                    for contract in contracts
-                ],
-                elastic="name",
-                optional=("type", "done", "active", "phase"),
-            )
+    columns = ("id", "name", "type", "status", "phase", "done", "active")
+    optional = ("type", "done", "active", "phase")
+    print_list(session, listed.items, columns, _cells, line_of, elastic="name", optional=optional)
+
+
+def _cells(contract: Row) -> tuple[str, ...]:
+    return (
+        render.plain(contract["id"]),
+        render.plain(contract["name"]),
+        render.plain(contract["contract_type"]),
+        render.status(contract),
+        render.plain(contract["phase"]),
+        render.done(contract),
+        render.ago(contract.get("last_activity_at") or contract.get("updated_at")),
+    )

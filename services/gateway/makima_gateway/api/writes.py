@@ -9,6 +9,7 @@ from fastapi import Depends, Header
 from makima_kernel.commands.router import snake_case
 from makima_schemas.commands import Accepted, Problem, Reply
 from makima_schemas.contract.commands import ContractCommand
+from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 from starlette.responses import Response
 from uuid_utils.compat import uuid7
@@ -91,6 +92,13 @@ class WriteContext:
         """Wait until the read model shows the command's position, so that the next read sees its result."""
         caught_up = await self.gateway.projector.wait_for(accepted.position, MIN_POSITION_TIMEOUT_SECONDS)
         return WriteResult(contract_id, accepted.version, accepted.position, behind=not caught_up)
+
+    async def catch_up(self) -> None:
+        """Wait until the read model shows all that the log has now. Raises `UNAVAILABLE` if it does not get there."""
+        head = await self.gateway.log.head()
+        if not await self.gateway.projector.wait_for(head, MIN_POSITION_TIMEOUT_SECONDS):
+            detail = f"the read model is behind position {head}, at which this can be checked"
+            raise Refused(ErrorCode.UNAVAILABLE, detail, hint="nothing was changed; send it again")
 
     def recorded(self, contract_id: str, accepted: Accepted) -> WriteResult:
         """Without a wait, for a write that is read from the log: of the read model the answer says whether it is behind."""

@@ -21,9 +21,8 @@ class DetectorHold:
     """
 
     owner_id: str | None  # null: the daemons
-    since: (
-        datetime | None
-    )  # since the hold, or since its detector began to read, like `until`; null: not known
+    # Since the hold, or since its detector began to read, like `until`; null: not known.
+    since: datetime | None
     until: datetime | None
     silent: int | None
     senders: int | None
@@ -50,7 +49,7 @@ def _of(one: SeenReplica) -> list[DetectorHold]:
     try:
         if "holds" in figures:
             return adapter(list[DetectorHold]).validate_python(figures["holds"])
-        # of an older detector
+        # Of an older detector.
         owners: list[str] = adapter(list[str]).validate_python(figures.get("held_owners", []))
     except ValidationError:
         return []

@@ -46,8 +46,8 @@ class Restarts:
     async def restart(self, request: Request[object], command: RestartSupervisor) -> Reply:
         """Signal the daemon and record the restart; what it refuses, or does not hear, is no event.
 
-        `INVALID_TRANSITION` in a paused contract, `UNAVAILABLE` if the daemon is disconnected or does not receive the signal. A repeat with the same
-        command id signals again, because the first signal may have been lost.
+        `INVALID_TRANSITION` in a paused contract, `UNAVAILABLE` if the daemon is disconnected or does not receive the
+        signal. A repeat with the same command id signals again, because the first signal may have been lost.
         """
         try:
             await self._projector.wait_for(await self._log.head(), RESTART_CATCH_UP_SECONDS)

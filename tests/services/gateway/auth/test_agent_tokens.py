@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import httpx
 import pytest
+from makima_gateway.api import writes
 from makima_gateway.auth.agent_tokens import KEPT_PER_ROLE, AgentIdentity, AgentTokens, ended
 from makima_gateway.read_model.rows import AgentRow, Json
 from makima_kernel.service.settings import Settings
 from makima_schemas.agent import AgentStatus
+from makima_schemas.contract.events import TaskCreated
 from makima_schemas.identity import agent_actor, role_of_actor
 from nats.aio.client import Client
 
@@ -89,15 +91,26 @@ async def test_the_log_names_the_agent_that_did_it(
 
 
 async def test_a_task_that_the_read_model_does_not_know_yet_is_another_roles_all_the_same(
-    gateways: Gateways, http: httpx.AsyncClient, pool: asyncpg.Pool
+    gateways: Gateways, http: httpx.AsyncClient, pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contract = str((await created(http))["id"])
-    own, others = [await task(http, contract, role) for role in ("builder", "reviewer")]
-    await pool.execute("delete from gateway.tasks where contract_id = $1", contract)
+    stream, path = f"contract-{contract}", f"/contracts/{contract}/tasks"
     async with agent_client(http, contract, "builder", "x1") as agent:
+        async with pool.acquire() as reader, reader.transaction():
+            await reader.execute("lock table gateway.tasks in exclusive mode")  # the read model stands still
+            await gateways.append(
+                stream, *(TaskCreated(role, role, "plan", role=role) for role in ("reviewer", "builder"))
+            )
+            with monkeypatch.context() as hasty:
+                hasty.setattr(writes, "MIN_POSITION_TIMEOUT_SECONDS", 0.1)
+                for step in ("start", "release"):
+                    await refused(agent.post(f"{path}/reviewer/{step}"), 503, "UNAVAILABLE")
         for step in ("start", "release"):
-            await refused(agent.post(f"{others}/{step}"), 403, "FORBIDDEN")
-        await refused(agent.post(f"{own}/start"), 400, "INVALID_TRANSITION")  # not claimed yet, but its own
+            await refused(agent.post(f"{path}/reviewer/{step}"), 403, "FORBIDDEN")
+        await refused(
+            agent.post(f"{path}/builder/start"), 400, "INVALID_TRANSITION"
+        )  # not claimed yet, but its own
+        await refused(agent.post(f"{path}/nobodys/start"), 404, "TASK_NOT_FOUND")
 
 
 async def test_who_was_replaced_is_told_so_and_who_left_needs_another(

@@ -30,7 +30,6 @@ from makima_gateway.api.schemas.tasks import (
 from makima_gateway.api.speaker import check_role, connection_of
 from makima_gateway.api.writes import WriteContext, Writing
 from makima_gateway.http.responses import json_response
-from makima_gateway.read_model.history import as_it_was
 
 NO_CONNECTION = TaskActionRequest()  # the body may be left out
 router = APIRouter(tags=["tasks"])
@@ -100,14 +99,16 @@ async def hand_off_task(contract_id: ContractId, task_id: TaskId, body: HandOff,
 async def _speaks(write: WriteContext, contract_id: str, task_id: str, given: str | None) -> str | None:
     """The connection that a call about a task speaks for.
 
-    Raises `FORBIDDEN` for an agent's call about a task of another role; the supervisor's own is its alone.
+    Raises `FORBIDDEN` for an agent's call about a task of another role; the supervisor's own is its alone. `UNAVAILABLE`
+    if whose it is cannot be known now.
     """
     if write.principal.agent is None:
         return given
-    row = await write.gateway.queries.task(write.principal.tenant, contract_id, task_id)
-    if row is None:  # one that the read model does not know yet: whose it is stands in the log
-        then = await as_it_was(write.gateway.log, write.principal.tenant, contract_id)
-        row = then.tasks.get(task_id)
+    tenant, queries = write.principal.tenant, write.gateway.queries
+    row = await queries.task(tenant, contract_id, task_id)
+    if row is None:  # perhaps one that was made a moment ago
+        await write.catch_up()
+        row = await queries.task(tenant, contract_id, task_id)
     if row is not None:
         check_role(write.principal, SUPERVISOR_ROLE if row.is_supervisor else row.role)
     return connection_of(write.principal, given)
