@@ -16,6 +16,7 @@ from makima_kernel.testing.eventually import PATIENCE
 from makima_local import context, ports
 from makima_local.context import Context
 from makima_schemas.agent import AgentStatus
+from makima_schemas.contract.events import InputAwaited
 from makima_schemas.contract.model import ContractStatus
 
 from tests.cli.conftest import Makima
@@ -73,6 +74,9 @@ async def test_whatever_a_server_has_is_offered_where_it_is_typed(
         f"/contracts/{contract}/questions", json={"question": "which?", "question_type": "text"}
     )
     key = f"{contract}/{asked.json()['id']}"
+    confirmable = str((await create(makima, "two", "--start"))["id"])
+    position = await gateways.append(f"contract-{confirmable}", InputAwaited("phase_confirmation"))
+    await http.get("/contracts", headers={"Makima-Min-Position": str(position)})
 
     async def offered(typed: str) -> set[str]:
         words = {"COMP_WORDS": f"makima {typed}", "COMP_CWORD": str(len(typed.split(" ")))}
@@ -81,7 +85,8 @@ async def test_whatever_a_server_has_is_offered_where_it_is_typed(
         return set(ran.stdout.splitlines()[1::3])
 
     assert f"{contract}/builder" in await offered("why ")
-    assert key in await offered("needs-you --answer ")
+    assert await offered("needs-you --answer ") == {key}
+    assert await offered("needs-you --confirm ") == {confirmable}
     assert await offered("contracts list --status active,bl") == {"active,blocked"}
     assert "dead_failed_revive" in await offered("agents list --status ")
     assert await offered(f"contracts wait {contract} --for comp") == {"completing", "completed"}

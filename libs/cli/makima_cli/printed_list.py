@@ -2,11 +2,25 @@
 
 from collections.abc import Callable, Sequence
 
+import click
+
 from makima_cli import render
 from makima_cli.pages import Listed
 from makima_cli.readable import say
 from makima_cli.render import Row
 from makima_cli.session import Session, echo_json
+
+
+def with_limit(of: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorator that adds `-n`/`--limit`; `of`: what the list has."""
+    return click.option(
+        "-n",
+        "--limit",
+        type=click.IntRange(min=1),
+        default=50,
+        show_default=True,
+        help=f"Maximum number of {of}.",
+    )
 
 
 def say_rest(listed: Listed) -> None:

@@ -65,9 +65,8 @@ class Tick:
         int | None
     )  # how old the newest heartbeat is that verdicts go by; null: no detector answers
     verdicts_held: int | None  # owners for whom verdicts are held back; null: no detector answers
-    verdicts_held_until: (
-        datetime | None
-    )  # at the latest, as long as nothing stands still; null: none is, or not known
+    # At the latest, as long as nothing stands still; null: none is, or not known.
+    verdicts_held_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,8 @@ import orjson
 from makima_sdk.local_socket import MAX_LINE_BYTES
 
 SUBSCRIBED_WITHIN_SECONDS: Final = 5.0
-SUBSCRIBE_AGAIN_SECONDS: Final = (
-    5.0  # between two attempts: the daemon was killed, and comes back, or is an older one
-)
+# Between two attempts: the daemon was killed, and comes back, or is an older one.
+SUBSCRIBE_AGAIN_SECONDS: Final = 5.0
 
 
 async def keep_listening(

@@ -7,7 +7,7 @@ from makima_sdk.http import Query
 
 from makima_cli import render
 from makima_cli.pages import Listed, beginning
-from makima_cli.printed_list import print_list, say_rest
+from makima_cli.printed_list import print_list, say_rest, with_limit
 from makima_cli.render import Row
 from makima_cli.session import Session, with_session
 from makima_cli.watching import WATCH, print_once_or_watch
@@ -31,14 +31,7 @@ SORTS: Final = ("needs", "progress_at", "contract")
     type=click.Choice(SORTS),
     help="What needs a person first (needs), what moved longest ago (progress_at), or by the contract's name.",
 )
-@click.option(
-    "-n",
-    "--limit",
-    type=click.IntRange(min=1),
-    default=50,
-    show_default=True,
-    help="Maximum number of agents.",
-)
+@with_limit("agents")
 @WATCH
 @with_session("table", "json", "compact")
 def list_agents(

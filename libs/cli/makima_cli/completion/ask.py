@@ -20,6 +20,7 @@ MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 
 Found = Sequence[tuple[str, str]]  # id, and what it is
 Typed = Mapping[str, object]
+Members = Mapping[str, object]
 
 
 def of_route(route: str, about: str) -> Callable[[Typed], Found]:
@@ -78,23 +79,19 @@ def phases(typed: Typed) -> Found:
     return [(name, "") for name in named if is_id(name)]
 
 
-def needs(typed: Typed) -> Found:
-    """The keys of the questions and phases that wait, for `makima needs-you`."""
-    found: list[tuple[str, str]] = []
-    for one in _items(_get(typed, "/contracts?waiting=true&limit=100")):
-        own = str(one["id"])
-        if not is_id(own):
-            continue
-        if one.get("waiting_for") == "phase_confirmation":
-            found.append((own, str(one.get("name") or "")))
-            continue
-        questions = _items(_get(typed, f"/contracts/{own}/questions?limit=100"))
-        found += [
-            (f"{own}/{each['id']}", str(each.get("question") or ""))
-            for each in questions
-            if each.get("status") == "open" and is_id(str(each["id"]))
-        ]
-    return found
+def questions(typed: Typed) -> Found:
+    """The keys of the questions that wait, for `makima needs-you --answer`."""
+    asked = [
+        (f"{contract['id']}/{question['id']}", str(question["question"]))
+        for contract, question in _waiting(typed, "question")
+    ]
+    return [(key, text) for key, text in asked if all(map(is_id, key.split("/")))]
+
+
+def confirmations(typed: Typed) -> Found:
+    """The contracts whose phase waits to be confirmed, for `makima needs-you --confirm`."""
+    waiting = [(str(one["id"]), str(one["name"])) for one, _ in _waiting(typed, "phase_confirmation")]
+    return [(own, name) for own, name in waiting if is_id(own)]
 
 
 def windows(typed: Typed) -> Found:
@@ -142,6 +139,15 @@ def _phases(contract: Mapping[str, object]) -> Sequence[str]:
 
 def _items(page: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
     return cast("Sequence[Mapping[str, object]]", page["items"])
+
+
+def _waiting(typed: Typed, kind: str) -> Sequence[tuple[Members, Members]]:
+    """Contract and question (empty: it is about none) of what waits for a person."""
+    return [
+        (cast("Members", one["contract"]), cast("Members", one.get("question") or {}))
+        for one in _items(_get(typed, "/needs-you?limit=100"))
+        if one["kind"] == kind
+    ]
 
 
 def _ids(page: Mapping[str, object], about: str) -> Found:

@@ -13,9 +13,8 @@ from makima_cli.readable import say
 from makima_cli.render import ago
 from makima_cli.session import Session, echo_json, with_session
 
-CONDITIONS: Final = frozenset(
-    {"deliverable", "tasks", "task", "validator"}
-)  # kinds that the tree has lines for
+# The kinds that the tree has lines for.
+CONDITIONS: Final = frozenset({"deliverable", "tasks", "task", "validator"})
 MARKS: Final[Mapping[str, str]] = {"met": "✓", "missing": "·", "unknown": "?"}
 ENDED: Final = frozenset({"completed", "archived"})
 

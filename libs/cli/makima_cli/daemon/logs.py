@@ -17,6 +17,7 @@ LINES = click.IntRange(min=0, max=1_000_000)
 
 @click.command()
 @click.option("--config", "path", type=CONFIG, required=True, help="Settings of the daemon, as for `start`.")
+# Not `contract`, which would be looked up in makima where it is short: logs are of this machine alone.
 @click.option("--contract", "ran_for", metavar="ID", help="Only of agents of this contract.")
 @click.option("--role", help="Only of agents with this role.")
 @click.option("--follow", is_flag=True, help="Go on with the lines that come, until Ctrl-C.")

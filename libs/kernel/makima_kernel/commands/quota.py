@@ -13,8 +13,8 @@ def event_quota(
 ) -> Callable[[C, int], None]:
     """A check for the command handler: raises `QUOTA_EXCEEDED` for a stream that has `limit` events.
 
-    `quota`: the setting's name; `is_repeatable`: the command can be sent without end; what ends something is never refused. `of`: what the stream
-    is of, and `instead`, what the caller may do: for the message.
+    `quota`: the setting's name. `is_repeatable`: the command can be sent without end; what ends something is never
+    refused. `of`: what the stream is of, and `instead`, what the caller may do: for the message.
     """
 
     def check(command: C, version: int) -> None:

@@ -19,10 +19,8 @@ class KeepableTimeouts(BaseModel):
 
     @model_validator(mode="after")
     def _keepable(self) -> Self:
-        interval, grace = (
-            self._seconds("heartbeat_interval_seconds"),
-            self._seconds("reconnect_grace_seconds"),
-        )
+        interval = self._seconds("heartbeat_interval_seconds")
+        grace = self._seconds("reconnect_grace_seconds")
         least = LEAST_INTERVALS * interval + grace
         for name in TIMEOUTS:
             timeout = self._seconds(name)
