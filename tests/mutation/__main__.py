@@ -44,7 +44,7 @@ NAMED: Final = {
     "audit": "audit_rules",
     "moves": "progress",
     "placement": "placement_rules",
-    "restoring": "saved_state_rules",
+    "restoring": "restoration_rules",
     "saving": "saved_state_rules",
 }
 # Pure rules of the libraries, each with its tests.
@@ -53,6 +53,7 @@ OF_LIBRARIES: Final = {
     "schemas/makima_schemas/supervisors_agent.py": ("schemas/test_supervisors_agent.py",),
     "schemas/makima_schemas/saved_state.py": (
         "schemas/test_saved_state.py",
+        "services/supervisor_heartbeat/test_restoration_rules.py",
         "services/supervisor_heartbeat/test_saved_state_rules.py",
     ),
     "daemon/makima_daemon/restart_policy.py": ("daemon/test_restart_policy.py",),

@@ -59,10 +59,13 @@ class World(Fleet):
         await self.beat(daemon_beat(daemon_id, capacity=capacity))
         await self.until(f"daemon-{daemon_id}", 1 if owner is None else 2)
 
-    async def send(self, service: str, name: str, target: str, command: object) -> None:
-        request: Request[object] = Request(uuid4(), target, asdict(command))  # pyright: ignore[reportArgumentType] - any command
+    async def send(
+        self, service: str, name: str, target: str, command: object, actor: str | None = None
+    ) -> Accepted:
+        request: Request[object] = Request(uuid4(), target, asdict(command), actor=actor)  # pyright: ignore[reportArgumentType] - any command
         reply = await self.contract_service.bus.ask(service, name, request)
         assert isinstance(reply, Accepted), reply
+        return reply
 
     async def start(self, contract_id: str = "c1") -> None:
         await self.send("contract", "create_contract", contract_id, CreateContract("demo", "ada"))

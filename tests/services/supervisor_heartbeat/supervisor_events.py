@@ -5,10 +5,13 @@ from datetime import UTC, datetime, timedelta
 from makima_schemas.evidence import Arrival, Evidence
 from makima_schemas.supervisor import (
     ObserveHeartbeat,
+    RestorationRequested,
+    SaveKind,
     SupervisorRegistered,
     SupervisorState,
     SupervisorStateChanged,
 )
+from makima_supervisor_heartbeat.domain.saving import Room, Save
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 WORKING, IDLE, INTERRUPTED = SupervisorState.WORKING, SupervisorState.IDLE, SupervisorState.INTERRUPTED
@@ -63,3 +66,15 @@ def silenced(
     return SupervisorStateChanged(
         "c1", "d1", connection, old, INTERRUPTED, "plan", "heartbeat_expired", evidence(sequence)
     )
+
+
+def save(kind: SaveKind = "phase", connection: str | None = "a", contract: str = "c1") -> Save:
+    return Save(contract, kind, '{"phase":"plan"}', connection, Room(0, 10**9, 0, 10**9))
+
+
+def requested(daemon: str = "d2", connection: str = "b", replaces: str | None = "a") -> RestorationRequested:
+    return RestorationRequested("c1", daemon, connection, "resumed", "h1", at(10), replaces)
+
+
+DEAD = (registered(5), silenced(5))
+RESTORING = (*DEAD, requested())

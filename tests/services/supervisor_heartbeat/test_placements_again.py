@@ -76,6 +76,22 @@ async def test_a_restoration_that_cannot_be_recorded_now_is_asked_of_the_same_da
     assert set(world.whom()[1:]) == {"d3"}
 
 
+async def test_a_placement_that_is_recorded_late_restores_nobody_who_was_heard_meanwhile(
+    world: World,
+) -> None:
+    """The process of a daemon may be up sooner than the daemon's answer is recorded."""
+    await world.replica()
+    await world.daemon("d1", 5, ACCEPTED)
+    await world.start()
+    (given,) = await eventually(world.assignments)
+    task_id, connection_id = str(given.task_id), str(given.connection_id)
+    await world.say(given, S.WORKING)
+    await world.until(f"supervisor-{task_id}", 1)
+    again = (app.NAME, "restore_supervisor", task_id, RestoreSupervisor("c1", "d1", connection_id))
+    assert not (await world.send(*again, actor=placements.ACTOR)).changed
+    assert (await world.send(*again)).changed, "its process began anew, and asks"
+
+
 async def test_a_restored_contract_that_completed_and_is_reopened_is_driven_again(world: World) -> None:
     """Only what a restoration hands out is in force of a supervisor that was restored before."""
     await world.replica()

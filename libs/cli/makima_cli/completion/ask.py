@@ -81,11 +81,11 @@ def phases(typed: Typed) -> Found:
 
 def questions(typed: Typed) -> Found:
     """The keys of the questions that wait, for `makima needs-you --answer`."""
-    asked = [
+    waiting = [
         (f"{contract['id']}/{question['id']}", str(question["question"]))
         for contract, question in _waiting(typed, "question")
     ]
-    return [(key, text) for key, text in asked if all(map(is_id, key.split("/")))]
+    return [(key, text) for key, text in waiting if all(map(is_id, key.split("/")))]
 
 
 def confirmations(typed: Typed) -> Found:

@@ -55,6 +55,7 @@ class Restore:
     claim: Claim
     basis: Basis
     after: Arrival
+    placed: bool = False  # a placement asks, for a supervisor that was silent when it chose the daemon
 
 
 def basis_of(history: SavedHistory) -> Basis:
@@ -74,7 +75,9 @@ def basis_of(history: SavedHistory) -> Basis:
 
 
 def restore(command: Restore, supervisor: Supervisor) -> list[SupervisorEvent]:
-    """Nothing for a repeat. Raises `Refused`: SUPERVISOR_NOT_FOUND for a supervisor of another contract, SUPERSEDED for
+    """Nothing for a repeat, and for a placement whose supervisor is heard by now and whose daemon has the contract.
+
+    Raises `Refused`: SUPERVISOR_NOT_FOUND for a supervisor of another contract, SUPERSEDED for
     a connection that is fenced, and what `_check_claim` raises.
     """
     if supervisor.contract_id not in ("", command.contract_id):
@@ -84,6 +87,9 @@ def restore(command: Restore, supervisor: Supervisor) -> list[SupervisorEvent]:
     restoring = supervisor.restoring
     requested_for = None if restoring is None else (restoring.daemon_id, restoring.connection_id)
     if requested_for == (command.daemon_id, command.connection_id):
+        return []
+    its_own = supervisor.alive and command.connection_id == supervisor.connection_id
+    if command.placed and its_own and command.claim.holder == command.daemon_id:
         return []
     _check_claim(command, ended=supervisor.state in ENDED)
     contract_id, basis = command.contract_id, command.basis

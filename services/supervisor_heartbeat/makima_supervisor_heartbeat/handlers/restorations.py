@@ -24,6 +24,7 @@ from nats.errors import Error as NatsError
 
 from makima_supervisor_heartbeat.domain.restoring import Basis, Claim, Restore, basis_of
 from makima_supervisor_heartbeat.handlers.observation_writer import SupervisorDecisions
+from makima_supervisor_heartbeat.handlers.placements import ACTOR
 from makima_supervisor_heartbeat.queries import Queries, RestorationFacts
 
 RESTORATION_CATCH_UP_SECONDS: Final = 1.0
@@ -59,7 +60,10 @@ class Restorations:
         except (NatsError, TimeoutError) as error:
             return _unavailable(f"the heartbeat stream cannot be read: {type(error).__name__}")
         claim = Claim(facts.holder, facts.holder_disconnected, facts.others_alive)
-        restore = Restore(command.contract_id, command.daemon_id, command.connection_id, claim, basis, after)
+        restore = Restore(
+            command.contract_id, command.daemon_id, command.connection_id, claim, basis, after,
+            placed=request.actor == ACTOR,
+        )  # fmt: skip
         reply = await self._supervisors.handle(request, restore)
         if isinstance(reply, Accepted) and reply.changed:
             metrics.supervisor_restorations.labels(basis.outcome).inc()
