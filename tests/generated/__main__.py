@@ -5,8 +5,7 @@ import sys
 
 from makima_kernel.telemetry import logs
 
-from tests.generated import folds
-from tests.generated.figures import README, readme
+from tests.generated import figures, folds
 from tests.generated.history import MANIFEST, manifest
 from tests.generated.pages import FOLDER, PAGES, stale
 from tests.generated.proto import SNAPSHOT, refreshed
@@ -20,7 +19,8 @@ def main() -> int:
         FOLDER.mkdir(parents=True, exist_ok=True)
         for name, page in PAGES.items():
             (FOLDER / name).write_text(page())
-        README.write_text(readme())
+        for path, text in figures.pages().items():
+            path.write_text(text)
         SNAPSHOT.write_text(refreshed())
         MANIFEST.write_text(manifest())
         folds.MANIFEST.write_text(folds.manifest())

@@ -1,27 +1,33 @@
-"""The table of measured figures in the README, from what `make bench` wrote."""
+"""The tables of measured figures, from what `make bench` wrote: of those with a target in the README, of all in docs/performance.md."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, cast
 
 import orjson
 
-README: Final = Path(__file__).parents[2] / "README.md"
-RESULTS: Final = README.parent / "tests" / "bench" / "results.json"
+ROOT: Final = Path(__file__).parents[2]
+RESULTS: Final = ROOT / "tests" / "bench" / "results.json"
 BEGIN: Final = "<!-- figures: written by `make docs` from tests/bench/results.json -->\n"
 END: Final = "<!-- /figures -->"
 
 Row = dict[str, object]
 
 
-def readme() -> str:
-    """The README with the figures of the last run between its two marks."""
-    text = README.read_text()
-    head, _, rest = text.partition(BEGIN)
-    return head + BEGIN + table() + END + rest.partition(END)[2]
-
-
-def table() -> str:
+def pages() -> dict[Path, str]:
+    """The text of each page that shows figures, with those of the last run between its two marks."""
     rows = cast("list[Row]", orjson.loads(RESULTS.read_bytes())["figures"]) if RESULTS.exists() else []
+    judged = [row for row in rows if row["met"] is not None]
+    shown = {ROOT / "README.md": judged, ROOT / "docs" / "performance.md": rows}
+    return {path: _between_marks(path.read_text(), table(of_it)) for path, of_it in shown.items()}
+
+
+def _between_marks(text: str, figures: str) -> str:
+    head, _, rest = text.partition(BEGIN)
+    return head + BEGIN + figures + END + rest.partition(END)[2]
+
+
+def table(rows: Sequence[Row]) -> str:
     if not rows:
         return "\nNot measured yet.\n\n"
     order = sorted(rows, key=lambda row: int(str(row["target"])[1:]))

@@ -2,7 +2,7 @@
 
 from makima_schemas.errors import HTTP_STATUS, MEMBERS, WHEN, ErrorCode
 
-from tests.generated.figures import README, readme
+from tests.generated import figures
 from tests.generated.pages import FOLDER, PAGES, stale
 
 
@@ -10,8 +10,9 @@ def test_the_generated_pages_are_fresh() -> None:
     assert stale() == [], "run `make docs` and commit"
 
 
-def test_the_readme_shows_what_was_measured() -> None:
-    assert README.read_text() == readme(), "run `make docs` and commit"
+def test_the_figures_shown_are_those_that_were_measured() -> None:
+    for path, text in figures.pages().items():
+        assert path.read_text() == text, f"{path.name}: run `make docs` and commit"
 
 
 def test_every_page_in_the_folder_is_a_generated_one() -> None:
