@@ -5,7 +5,7 @@ import pytest
 from playwright.async_api import Browser, Route, expect
 
 from tests.browser.fleet import await_confirmation
-from tests.browser.pages import signed_in
+from tests.browser.pages import signed_in, toasts
 from tests.services.gateway.harness import Gateways, body
 
 pytestmark = [
@@ -108,7 +108,7 @@ async def test_without_an_answer_it_is_tried_again_under_the_same_key(
         await expect(failed).to_contain_text("No answer came")
         await failed.get_by_role("button", name="Try again").click()
         await expect(failed).to_have_count(0)
-        await expect(seen.page.get_by_text("Confirmed: execute.")).to_be_visible()
+        await toasts(seen.page, "Confirmed: execute.")
     assert keys[0] == keys[1]
     assert len(keys) == 2
     assert body(await admin.get(f"/contracts/{contract}"))["phase"] == "execute"

@@ -47,7 +47,7 @@ async def test_a_list_is_walked_selected_filtered_and_opened(seen: Watched, admi
     await page.keyboard.type(" status:active ")
     await expect(rows).to_have_count(3)
     assert f"q={mark}&sort=name&status=active" in page.url
-    await expect(page.get_by_text("3 of")).to_be_visible()
+    await expect(page.locator("#main").get_by_text("3 of")).to_be_visible()
     await press(page, "g a")  # words of the filter, where they are typed
     assert "/contracts" in page.url
     await press(page, "Backspace Backspace Escape y")

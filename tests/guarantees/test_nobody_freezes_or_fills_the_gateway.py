@@ -21,6 +21,7 @@ from makima_local.postgres import Postgres
 from prometheus_client import REGISTRY
 
 from tests.guarantees.many_contracts import copy_contract, forget_copies, nobody_searches
+from tests.lateness import measured
 from tests.services.gateway.harness import Gateways, authenticated_client, body, created, refused
 from tests.shared_gateway import new_owner, shared_gateway
 
@@ -164,12 +165,13 @@ async def test_one_owner_at_its_limit_makes_no_other_wait(
 ) -> None:
     ahead = {"Makima-Min-Position": str(await gateways.log.head() + 1000)}  # a read that waits for 2 s
     slow = [asyncio.create_task(alice.get("/contracts", headers=ahead)) for _ in range(8 * AT_ONCE)]
-    started = perf_counter()
-    bobs = [await bob.get("/contracts") for _ in range(3)]
-    took = perf_counter() - started
+    async with measured() as late:
+        started = perf_counter()
+        bobs = [await bob.get("/contracts") for _ in range(3)]
+        took = perf_counter() - started
     alices = await asyncio.gather(*slow)
     assert [answer.status_code for answer in bobs] == [200] * 3
-    assert took < 2, "as long as the first of the other's requests"
+    assert took < late.allowed(2), "as long as the first of the other's requests"
     served = [answer.status_code for answer in alices]
     assert served.count(200) == AT_ONCE
     assert served.count(429) == len(slow) - AT_ONCE
@@ -192,10 +194,13 @@ async def test_a_search_is_ended_after_its_time_and_makes_no_other_owner_wait(
     ]
     answers: list[httpx.Response] = []
     while not all(search.done() for search in searching):
-        began = perf_counter()
-        answers.append(await bob.get(f"/contracts/{mine['id']}"))
-        answers.append(await bob.post("/contracts", json={"name": "one"}, headers={"Idempotency-Key": "one"}))
-        assert perf_counter() - began < 2.0
+        async with measured() as late:
+            began = perf_counter()
+            answers.append(await bob.get(f"/contracts/{mine['id']}"))
+            answers.append(
+                await bob.post("/contracts", json={"name": "one"}, headers={"Idempotency-Key": "one"})
+            )
+            assert perf_counter() - began < late.allowed(2)
     assert {answer.status_code for answer in answers} == {200, 201}
     ended = [search.result() for search in searching]
     assert {answer.status_code for answer in ended} <= {429, 503}

@@ -11,6 +11,7 @@ from makima_schemas.daemon import DaemonDisconnected
 from makima_schemas.supervisor import RestorationRequested, RestoreSupervisor, SupervisorStateChanged
 from makima_schemas.supervisor import SupervisorState as S
 from makima_supervisor_heartbeat import app
+from makima_supervisor_heartbeat.domain.placement import ACTOR
 from makima_supervisor_heartbeat.handlers import placements
 
 from tests.kernel.event_log.append_builders import call, command
@@ -88,7 +89,7 @@ async def test_a_placement_that_is_recorded_late_restores_nobody_who_was_heard_m
     await world.say(given, S.WORKING)
     await world.until(f"supervisor-{task_id}", 1)
     again = (app.NAME, "restore_supervisor", task_id, RestoreSupervisor("c1", "d1", connection_id))
-    assert not (await world.send(*again, actor=placements.ACTOR)).changed
+    assert not (await world.send(*again, actor=ACTOR)).changed
     assert (await world.send(*again)).changed, "its process began anew, and asks"
 
 

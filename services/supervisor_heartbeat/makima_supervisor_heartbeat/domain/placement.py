@@ -20,6 +20,8 @@ from makima_schemas.supervisor import (
     SupervisorStateChanged,
 )
 
+ACTOR: Final = "supervisor_heartbeat"  # of the commands that record whom a placement chose
+
 Heard = SupervisorRegistered | SupervisorStateChanged
 EVENTS: Final[frozenset[type]] = frozenset(
     (*LEADS_TO, *SAYS_WHERE_TO, e.PhaseChanged, e.ContractAssigned, e.ContractDeleted)

@@ -30,13 +30,12 @@ from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from nats.aio.client import Client
 
 from makima_supervisor_heartbeat.domain.cooldowns import Cooldowns
-from makima_supervisor_heartbeat.domain.placement import Candidate, Wanted, ask_whom
+from makima_supervisor_heartbeat.domain.placement import ACTOR, Candidate, Wanted, ask_whom
 from makima_supervisor_heartbeat.handlers.handed_out import HandedOut, handed_out
 from makima_supervisor_heartbeat.handlers.placement_rows import PlacementRows
 
 NAMESPACE: Final = UUID("93c3f0a4-2f1f-5b39-8a0a-6a4d6f0c8d0b")  # of the uuid5 command ids
 NAME: Final = "supervisor_heartbeat"  # which restores supervisors, perhaps in another replica
-ACTOR: Final = NAME
 CONTRACT_SERVICE: Final = "contract"
 BATCH_SIZE: Final = 64
 PLACEMENT_POLL_SECONDS: Final = 1.0  # capacity comes by heartbeats, which wake nobody

@@ -22,9 +22,9 @@ from makima_schemas.supervisor import RestoreSupervisor
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
+from makima_supervisor_heartbeat.domain.placement import ACTOR
 from makima_supervisor_heartbeat.domain.restoring import Basis, Claim, Restore, basis_of
 from makima_supervisor_heartbeat.handlers.observation_writer import SupervisorDecisions
-from makima_supervisor_heartbeat.handlers.placements import ACTOR
 from makima_supervisor_heartbeat.queries import Queries, RestorationFacts
 
 RESTORATION_CATCH_UP_SECONDS: Final = 1.0
