@@ -71,6 +71,10 @@ class StoredHeartbeats:
         )
         return max(pauses, default=timedelta(0))
 
+    def silence(self, sender: str) -> timedelta:
+        """How much its shard has flowed since the last heartbeat of the sender."""
+        return self.flowed(self.shard_of[sender], self.beats[sender][-1], datetime.max.replace(tzinfo=UTC))
+
     def silent(self, verdicts: Iterable[SilenceDetected]) -> set[str]:
         """Who was declared dead, and was not heard since."""
         last = {verdict.sender_id: verdict.evidence.watermark + ROUNDING for verdict in verdicts}
