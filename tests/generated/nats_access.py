@@ -2,11 +2,13 @@
 results of the test against a real broker.
 """
 
+import inspect
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from makima_contract.handlers.commands import DAEMONS
 from makima_kernel.commands.router import snake_case
+from makima_kernel.nats.streams import canary
 from makima_schemas import permissions, subjects
 from makima_schemas.permissions import Permissions
 
@@ -16,6 +18,23 @@ USERS: Final[Mapping[str, Permissions]] = {
     "daemon d1": permissions.daemon("d1"),
     "daemon d2": permissions.daemon("d2"),
 }
+# Subjects that `makima_schemas.subjects` does not define.
+OTHERS: Final[Mapping[str, str]] = {
+    **{
+        f"a reply to {user}": f"{permissions.inbox(user.removeprefix('daemon '))}.n.1"
+        for user in USERS
+        if user != "daemon d2"
+    },
+    "a reply to a client of another prefix": "_INBOX.n",
+    "a canary": canary(0),
+    "the API of JetStream": "$JS.API.INFO",
+    "an acknowledgement to JetStream": "$JS.ACK.MAKIMA_HEARTBEATS.recorder.1",
+    "flow control of JetStream": "$JS.FC.MAKIMA_HEARTBEATS.recorder.1",
+    "a request to decide about a login": "$SYS.REQ.USER.AUTH",
+    "a question for connections": "$SYS.REQ.SERVER.NONE.CONNZ",
+    "the end of a connection": "$SYS.REQ.SERVER.NONE.KICK",
+    "every subject": ">",
+}
 SUBJECTS: Final[Mapping[str, str]] = {
     "an event": subjects.event("contract", "c1", "ContractStarted"),
     "a heartbeat of daemon d1": subjects.daemon_heartbeat("d1"),
@@ -23,22 +42,53 @@ SUBJECTS: Final[Mapping[str, str]] = {
     "a heartbeat of its agent": subjects.agent_heartbeat("d1", "c1", "builder"),
     "a heartbeat of an agent without a daemon": subjects.agent_heartbeat(None, "c1", "builder"),
     "a command by a service": subjects.command("contract", "start_contract"),
+    **{
+        f"a command to the {service.replace('_', ' ')}": subjects.command(service, "some_command")
+        for service in permissions.SERVICES
+    },
+    "an assignment": subjects.command("contract", "assign_contract"),
+    "a return of tasks": subjects.command("contract", "return_tasks"),
+    "a question for a role": subjects.command("contract", "ask_for_role"),
+    "a restoration": subjects.command("supervisor_heartbeat", "restore_supervisor"),
     "a verdict": subjects.command("supervisor_heartbeat", "declare_all"),
     "a rebuild": subjects.command("gateway", "rebuild"),
-    "a command by daemon d1": subjects.daemon_command("d1", "contract", "create_task"),
+    **{
+        f"a command by daemon d1 to the {service.replace('_', ' ')}": subjects.daemon_command(
+            "d1", service, "create_task"
+        )
+        for service in permissions.SERVICES
+    },
     "a signal to daemon d1": subjects.daemon_signal("d1", "cleanup_worktrees"),
-    "a reply to daemon d1": f"{permissions.inbox('d1')}.n.1",
-    "a reply to the gateway": f"{permissions.inbox('gateway')}.n.1",
+    "a start at daemon d1": subjects.daemon_signal("d1", "start"),
     "the latest state of a supervisor": subjects.state("supervisor", "s1"),
-    "a canary": "makima.shards.0.canary",
     "a stale contract": subjects.MONITOR_STALE,
     "a notification of new events": subjects.LOG_POKE,
+    "a notification of what is projected": subjects.projected("gateway"),
+    "a question how each replica is": subjects.STATUS,
     "a dead letter": subjects.dead_letter("MAKIMA_EVENTS", "gateway"),
-    "the API of JetStream": "$JS.API.INFO",
-    "a request to decide about a login": "$SYS.REQ.USER.AUTH",
-    "the end of a connection": "$SYS.REQ.SERVER.NONE.KICK",
-    "every subject": ">",
+    **OTHERS,
 }
+
+
+def defined() -> Mapping[str, str]:
+    """By its name in `makima_schemas.subjects`: a pattern of all subjects that it stands for."""
+    found: dict[str, str] = {}
+    for name, value in vars(subjects).items():
+        if inspect.isfunction(value):
+            found[name] = value(*["*"] * len(inspect.signature(value).parameters))
+        elif isinstance(value, str) and value.startswith("makima."):
+            found[name] = f"{value}.>" if name == "COMMANDS" else value
+    return found
+
+
+def granted() -> Mapping[str, str]:
+    """By its user: each pattern of the table of permissions."""
+    return {
+        f"{user}: {pattern}": pattern
+        for user, table in USERS.items()
+        if user != "daemon d2"
+        for pattern in (*table.publish, *table.subscribe)
+    }
 
 
 def covers(pattern: str, subject: str) -> bool:

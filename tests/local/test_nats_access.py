@@ -17,7 +17,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.js.api import StreamConfig
 
-from tests.generated.nats_access import SUBJECTS, USERS, covers, may
+from tests.generated.nats_access import OTHERS, SUBJECTS, USERS, covers, defined, granted, may
 from tests.guarded_broker import PASSWORD, GuardedBroker, guarded_broker
 
 
@@ -43,6 +43,14 @@ async def test_each_user_says_and_hears_what_the_table_allows(broker: GuardedBro
                 refused.clear()
 
 
+def test_every_subject_that_is_defined_stands_in_the_table_and_no_other() -> None:
+    """So that a new subject, or a new permission, cannot be forgotten."""
+    for name, pattern in {**defined(), **granted()}.items():
+        assert any(covers(pattern, row) for row in SUBJECTS.values()), f"no row for {name} ({pattern})"
+    rest = {what for what, row in SUBJECTS.items() if not may(defined().values(), row)}
+    assert rest == set(OTHERS), "a subject that makima_schemas.subjects does not define"
+
+
 async def test_nobody_comes_in_without_a_login(broker: GuardedBroker) -> None:
     strangers = ("", "contract:guessed@", f"contract:{PASSWORD}@", f"d1:{PASSWORD}x@", "d1@")
     for stranger in strangers:
@@ -59,7 +67,9 @@ async def test_only_services_say_events_and_only_that_daemon_its_commands() -> N
         assert all(f".{own}" in pattern for pattern in USERS[user].publish)
         assert all(own in pattern for pattern in USERS[user].subscribe)
     assert {
-        user for user, table in USERS.items() if may(table.publish, SUBJECTS["a command by daemon d1"])
+        user
+        for user, table in USERS.items()
+        if may(table.publish, SUBJECTS["a command by daemon d1 to the contract"])
     } == {"daemon d1"}
 
 
