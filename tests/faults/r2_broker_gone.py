@@ -4,14 +4,13 @@ import asyncio
 from pathlib import Path
 from typing import Final
 
-from makima_kernel.nats.streams import provision, streams, verify
 from makima_schemas import subjects
 
 from tests.faults.cluster import SERVERS, Cluster
-from tests.faults.comparison import Comparison, differing
+from tests.faults.comparison import Comparison
 from tests.faults.outcome import compared
 from tests.faults.trial import QUICK, Trial, on_servers, under_load
-from tests.servers import BUDGET, OwnNats
+from tests.servers import OwnNats
 from tests.whole_system import whole_system
 
 KILLS: Final = 5
@@ -63,7 +62,6 @@ async def three_brokers(place: Path) -> list[Comparison]:
         ) as system,
         under_load("R2", postgres, cluster, system) as trial,
     ):
-        kept = await an_operators_replicas_stay(trial)
         for number, stream in enumerate(LEADERS):
             await cluster.whole(trial.nats)
             leader = await cluster.leader(trial.nats, stream)
@@ -74,42 +72,4 @@ async def three_brokers(place: Path) -> list[Comparison]:
             await leader.start()
         await cluster.whole(trial.nats)
         trial.notes.append(f"leader of {SERVERS} brokers killed {len(LEADERS)} times")
-        return [kept, *await compared(trial)]
-
-
-async def an_operators_replicas_stay(trial: Trial) -> Comparison:
-    """A8: what the setting made of three replicas stays so when somebody provisions with one; so does what an
-    operator raised from one to three.
-    """
-    jetstream = trial.nats.jetstream()
-    names = [config.name or "" for config in streams()]
-
-    async def replicas() -> list[int | None]:
-        return [(await jetstream.stream_info(name)).config.num_replicas for name in names]
-
-    async def change(count: int) -> None:
-        for name in names:
-            found = (await jetstream.stream_info(name)).config
-            await jetstream.update_stream(found.evolve(num_replicas=count))
-
-    by_setting = await replicas()
-    await provision(trial.nats, trial.log, budget=BUDGET, replicas=1)
-    after_setting = await replicas()
-    await change(1)
-    await provision(trial.nats, trial.log, budget=BUDGET, replicas=1)
-    lowered = await replicas()
-    await change(SERVERS)
-    await provision(trial.nats, trial.log, budget=BUDGET, replicas=1)
-    raised = await replicas()
-    await verify(trial.nats)
-    seen = {
-        "by the setting": by_setting,
-        "after provisioning with 1": after_setting,
-        "raised by hand": raised,
-    }
-    wrong = [f"{when}: {found}" for when, found in seen.items() if found != [SERVERS] * len(names)]
-    wrong += [f"lowered by hand: {lowered}"] if lowered != [1] * len(names) else []
-    compared_with = (4 * len(names), "replica counts of streams")
-    return differing(
-        "R2", "replicas that an operator gave, beside those kept (A8)", compared_with, {"other": wrong}
-    )
+        return await compared(trial)

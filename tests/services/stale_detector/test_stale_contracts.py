@@ -20,7 +20,6 @@ from makima_stale_detector.projections import Silence
 from makima_stale_detector.queries import Queries, StaleCandidate
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from prometheus_client import generate_latest
 
 from tests.background import end
 from tests.kernel.event_log import append_builders as writing
@@ -164,32 +163,6 @@ async def test_a_live_supervisor_keeps_its_contract_fresh_until_it_falls_silent(
             return StaleCleared("c1") in await system.events("silence-c1")
 
         await eventually(cleared)
-
-
-async def test_a_contract_that_cannot_be_judged_costs_only_itself_and_is_named(
-    database: str, nats_url: str, pool: asyncpg.Pool, nats: Client
-) -> None:
-    """Logs hold thresholds from before the API had a bound for them."""
-    async with running(
-        quick(database, nats_url, stale_after=THRESHOLD, repeat=60), pool, nats, owner=False
-    ) as system:
-        await system.record("contract-c1", created(stale_after=9_223_372_036_000), e.ContractStarted())
-        await system.record("contract-c2", created(), e.ContractStarted())
-        await eventually(lambda: system.events("silence-c2"))
-        assert await system.events("silence-c1") == []
-
-        async def named() -> bool:
-            status, told = await system.detectors[0].health.readiness()
-            return status == 200 and "c1 (stale_after_seconds is 9.22337e+12)" in str(told["warnings"])
-
-        await eventually(named)
-        assert b"makima_contracts_unjudged 1.0" in generate_latest()
-        await system.record("contract-c1", e.ContractFailed(None))
-
-        async def settled() -> bool:
-            return (await system.detectors[0].health.readiness())[1]["warnings"] == {}
-
-        await eventually(settled)
 
 
 async def test_that_it_is_still_stale_is_said_again_and_again_without_events(
