@@ -158,8 +158,8 @@ def test_the_password_of_a_broker_user_may_lie_in_a_file(
     file = tmp_path / "password"
     file.write_text("mk_secret\n")
     monkeypatch.setenv("MAKIMA_NATS_PASSWORD_FILE", str(file))
-    monkeypatch.setenv("MAKIMA_NATS_URL", "nats://contract@nats:4222")
-    assert load(Settings).nats_url == "nats://contract:mk_secret@nats:4222"
+    monkeypatch.setenv("MAKIMA_NATS_URL", "tls://contract@nats:4222")
+    assert load(Settings).nats_url == "tls://contract:mk_secret@nats:4222"
 
 
 @pytest.mark.parametrize(
@@ -220,6 +220,7 @@ def test_an_address_with_a_password_may_lie_in_a_file(
 ) -> None:
     file, variable = tmp_path / "url", f"MAKIMA_{name.upper()}"
     file.write_text("nats://me:secret@there\n")
+    monkeypatch.setenv("MAKIMA_TRUSTED_NETWORK", "true")
     monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv(f"{variable}_FILE", str(file))
     assert getattr(load(Settings), name) == "nats://me:secret@there"

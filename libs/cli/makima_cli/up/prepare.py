@@ -33,12 +33,16 @@ async def separate(database_url: str) -> None:
     await roles.set_up(database_url, services, {service.name: None for service in services})
 
 
-async def provision_bus(database_url: str, nats_url: str) -> None:
+def settings_for(database_url: str, nats_url: str) -> Settings:
+    """The settings of services with these addresses. Raises `SettingsError` if they may not connect there."""
+    return load(Settings, database_url=database_url, nats_url=nats_url)
+
+
+async def provision_bus(settings: Settings) -> None:
     """Create the NATS streams, or bring them to their current configuration."""
-    settings = load(Settings, database_url=database_url, nats_url=nats_url)
-    nats = await connect(nats_url, "makima-up", on_closed=ignore_close)
+    nats = await connect(settings.nats_url, "makima-up", on_closed=ignore_close)
     try:
-        async with asyncpg.create_pool(database_url, min_size=1, max_size=1) as pool:
+        async with asyncpg.create_pool(settings.database_url, min_size=1, max_size=1) as pool:
             await provision(nats, Log(pool), budget=settings.stream_budget, replicas=settings.stream_replicas)
     finally:
         await nats.close()

@@ -105,11 +105,12 @@ async def _prepare(servers: Servers) -> None:
     from makima_cli.up import prepare  # noqa: PLC0415 — imported by `_load_kernel` before
 
     try:
+        settings = prepare.settings_for(servers.database_url, servers.nats_url_of(permissions.PROVISIONER))
         applied = await prepare.migrate_all(servers.database_url)
         show.print_progress(f"schemas are migrated ({applied} new)")
         if "postgres" in servers.embedded:
             await prepare.separate(servers.database_url)
-        await prepare.provision_bus(servers.database_url, servers.nats_url_of(permissions.PROVISIONER))
+        await prepare.provision_bus(settings)
         show.print_progress("streams are provisioned")
     except prepare.FAULTS as error:
         raise NotPreparedError(f"{type(error).__name__}: {error}") from error

@@ -1,16 +1,21 @@
 """A process that runs one service until it is told to stop."""
 
 import gc
+import sys
 
 import uvloop
 
 from makima_kernel.service.runtime import Build, Service
-from makima_kernel.service.settings import Settings
+from makima_kernel.service.settings import Settings, SettingsError, load
 from makima_kernel.telemetry import logs, traces
 
 
-def run(name: str, settings: Settings, build: Build) -> None:
-    """Runs a service process until SIGTERM or Ctrl-C."""
+def run(name: str, build: Build) -> None:
+    """Runs a service process until SIGTERM or Ctrl-C. Settings that are unfit end it with one line that says what to do."""
+    try:
+        settings = load(Settings)
+    except SettingsError as error:
+        sys.exit(f"{name}: {error}")
     logs.configure(name, settings.log_level)
     provider = traces.configure(name)
 

@@ -29,10 +29,10 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as MalformedSettingError
 
+from makima_kernel.service import connecting, listening
 from makima_kernel.service.addresses_in_files import IN_FILES, addresses_in_files
 from makima_kernel.service.contracts_settings import ContractsSettings, FeatureFlags
 from makima_kernel.service.http_settings import HttpSettings, QuotaSettings
-from makima_kernel.service.listening import refusal
 from makima_kernel.service.service_links import service_links
 from makima_kernel.service.settings_file import SettingsFile, SettingsFileError
 
@@ -71,6 +71,7 @@ class Settings(BaseSettings):
         env_nested_delimiter="__",
         frozen=True,
         extra="forbid",
+        hide_input_in_errors=True,  # an address may contain a password
         nested_model_default_partial_update=True,
     )
 
@@ -85,6 +86,11 @@ class Settings(BaseSettings):
     nats_issuer_seed_file: Path | None = Field(
         default=None,
         description="gateway only: file with the key that signs daemons' logins; the broker's auth.conf names it",
+    )
+    trusted_network: bool = Field(
+        default=False,
+        description="says that nobody else can read the network between this service and Postgres or the broker, "
+        "e.g. that of containers on one machine; without it, their addresses on other machines need TLS",
     )
     host: str = Field(
         default="127.0.0.1",
@@ -166,8 +172,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _not_in_the_clear(self) -> Self:
-        """Refuses to listen for other machines without TLS: tokens would cross the network readable."""
-        if (why := refusal(self)) is not None:
+        """Refuses to listen for other machines without TLS, and to connect to them: tokens, passwords and events
+        would cross the network readable.
+        """
+        if (why := listening.refusal(self) or connecting.refusal(self, os.environ)) is not None:
             raise ValueError(why)
         return self
 
@@ -238,7 +246,7 @@ def _explain(cls: type[BaseModel], problem: Mapping[str, Any]) -> str:
     path: tuple[str | int, ...] = problem["loc"]
     dotted = ".".join(str(part) for part in path)
     if not path:  # about several settings, which the message names
-        return str(problem["msg"])
+        return str(problem["msg"]).removeprefix("Value error, ")
     if problem["type"] != "extra_forbidden":
         return f"setting {dotted}: {problem['msg']}"
     owner: type[BaseModel] = cls
