@@ -1,11 +1,12 @@
 """What `makima up` is given: it works, or one line says what to do; never a traceback, never silence."""
 
-import os
 from pathlib import Path
 
 import pytest
 from makima_kernel.testing import eventually
+from makima_local.account import account, run_as
 from makima_local.data_folder import DataFolder
+from makima_local.interpreter import interpreter
 
 from tests.cli.up_process import Begin, fails
 
@@ -47,10 +48,32 @@ async def test_a_folder_that_cannot_be_written_is_named_with_the_flag(folder: Pa
     assert "--data-dir" in error
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root's data lie outside of its home")
-async def test_without_a_home_the_flag_is_named(folder: Path) -> None:
-    code, error = await fails(folder, *PORTS, HOME="")
-    assert (code, error.count("\n"), "--data-dir" in error) == (1, 1, True)
+@pytest.mark.parametrize("home", ["", "/nowhere", "read-only"])
+def test_without_a_home_that_can_be_written_the_flag_is_named(server_folder: Path, home: str) -> None:
+    """As a user with a home: root's data lie outside of its own."""
+    user = account()
+    python = interpreter(user)
+    if home == "read-only":
+        closed = server_folder / home
+        closed.mkdir(mode=0o555)
+        home = str(closed)
+    command = [str(python.path), "-m", "makima_cli.main", "up", *PORTS]
+    up = run_as(user, command, env={**python.env, "HOME": home})
+    assert (up.returncode, up.stdout, up.stderr.count("\n")) == (1, "", 1)
+    assert "--data-dir" in up.stderr
+
+
+async def test_a_server_on_another_machine_without_tls_is_refused_before_anything_is_sent_there(
+    folder: Path, nats_url: str
+) -> None:
+    elsewhere = {
+        "MAKIMA_DATABASE_URL": "postgresql://makima:mk_secret@db.invalid/makima",
+        "MAKIMA_NATS_URL": nats_url,
+    }
+    code, error = await fails(folder, "--data-dir", str(folder / "data"), "--port", "0", **elsewhere)
+    (line,) = [each for each in error.splitlines() if each.startswith("error: ")]
+    assert (code, "mk_secret" in error) == (1, False)
+    assert "database_url leads to another machine (db.invalid) without TLS" in line
 
 
 async def test_it_runs_in_an_awkward_folder_with_a_settings_file_of_windows_and_nowhere_to_note_its_context(
