@@ -27,7 +27,9 @@ from makima_schemas.supervisor import DeclareSilent, RestartSupervisor
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from tests.generated.asyncapi_subscribers import subscribers
 from tests.generated.pages import FOLDER
+from tests.schemas.unbounded_numbers import unbounded
 from tests.servers import BUDGET
 
 Json = dict[str, object]
@@ -100,6 +102,10 @@ def test_every_example_fits_its_schema(name: str) -> None:
 def test_every_event_and_every_command_is_in_it() -> None:
     events = {cls.__name__ for classes in EVENT_CLASSES.values() for cls in classes}
     assert events | {cls.__name__ for cls in COMMAND_CLASSES.values()} <= set(MESSAGES)
+
+
+def test_every_number_that_a_service_reads_has_an_upper_bound() -> None:
+    assert [*unbounded(subscribers().schemas, "")] == []
 
 
 async def test_each_example_is_published_and_consumed(pool: asyncpg.Pool, nats: Client) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from annotated_types import Ge, Le, MaxLen, MinLen
 from hypothesis import strategies as st
 from makima_schemas.contract.new_phases import MAX_REQUIRED_TASKS
+from makima_schemas.evidence import BOUNDS
 from pydantic.fields import FieldInfo
 
 from tests.schemas.proto_json import is_message, plain, values
@@ -67,7 +68,7 @@ def _scalar(hint: object, name: str, bounds: tuple[object, ...]) -> st.SearchStr
         bool: st.booleans(),
         float: st.floats(
             cast("float | None", limit.get("ge")),
-            cast("float | None", limit.get("le")),
+            cast("float | None", limit.get("le", BOUNDS.get(name))),
             allow_nan=False,
             allow_infinity=False,
         ),

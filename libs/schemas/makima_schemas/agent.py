@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from makima_schemas.evidence import Evidence
+from makima_schemas.evidence import Evidence, VerdictEvidence
 from makima_schemas.identity import ID_PATTERN
 
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
@@ -197,7 +197,7 @@ class DeclareAgentSilent:
     """
 
     connection_id: str
-    evidence: Evidence
+    evidence: VerdictEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +206,8 @@ class DeclareRestartExpired:
     its deadline.
     """
 
-    since_version: int
-    evidence: Evidence
+    since_version: Annotated[int, Field(ge=0, lt=2**63)]
+    evidence: VerdictEvidence
 
 
 @dataclass(frozen=True, slots=True)

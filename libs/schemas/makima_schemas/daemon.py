@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from makima_schemas.evidence import Arrival, Evidence
+from makima_schemas.evidence import Arrival, Evidence, VerdictEvidence
 from makima_schemas.identity import ID_PATTERN
 
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
@@ -65,7 +65,7 @@ class DeclareDisconnected:
     `evidence.stream_sequence`.
     """
 
-    evidence: Evidence
+    evidence: VerdictEvidence
 
 
 DaemonCommand = AdmitDaemon | ObserveDaemon | DeclareDisconnected

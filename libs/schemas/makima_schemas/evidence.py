@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 # Between the id of a stream and how often it lost its newest messages. Sequences are given out again after that:
 # those of two epochs are not comparable, although the stream is the same.
@@ -53,3 +57,42 @@ class Evidence:
     decided_by: str
     stream_sequence: int = 0
     stream_epoch: str = ""
+
+
+MAX_OBSERVED_SECONDS: Final = 10 * 366 * 24 * 3600  # ten years, which no observed clock reaches
+# The upper bound of each number in the evidence of a verdict.
+BOUNDS: Final = {
+    "timeout_seconds": MAX_OBSERVED_SECONDS,
+    "lateness_ms": 1000 * MAX_OBSERVED_SECONDS,
+    "stream_sequence": 2**63 - 1,  # a bigint of Postgres
+}
+
+
+def _possible(evidence: Evidence) -> Evidence:
+    """Raises `ValueError` for a number that no clock and no stream reaches."""
+    for name, most in BOUNDS.items():
+        if not getattr(evidence, name) <= most:  # so is none that is no number
+            raise ValueError(f"{name} is above {most}")
+    return evidence
+
+
+class _Bounded:
+    """Holds evidence to `BOUNDS`, and publishes them."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(_possible, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """In place: in a document the class has one schema, which is also that of the events."""
+        del schema, handler
+        bounded = TypeAdapter(Evidence).json_schema()
+        for name, most in BOUNDS.items():
+            bounded["properties"][name]["maximum"] = most
+        return bounded
+
+
+# The evidence in a command. The bounds are none of `Evidence`, which stands in events: a log from before them must
+# still open.
+VerdictEvidence = Annotated[Evidence, _Bounded()]

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from makima_schemas.evidence import Arrival, Evidence
+from makima_schemas.evidence import Arrival, Evidence, VerdictEvidence
 from makima_schemas.identity import ID_PATTERN
 
 Id = Annotated[str, Field(pattern=ID_PATTERN)]
@@ -220,7 +220,7 @@ class DeclareSilent:
     """
 
     connection_id: str | None
-    evidence: Evidence
+    evidence: VerdictEvidence
 
 
 @dataclass(frozen=True, slots=True)

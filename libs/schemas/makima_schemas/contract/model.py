@@ -67,7 +67,7 @@ SupervisorTaskStatus = Literal["pending", "running", "completed", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class MinComplete:
-    """Requires that at least this many of the phase's tasks are complete."""
+    """Requires that at least this many of the phase's tasks are complete; at most 100000 in a new contract."""
 
     min_complete: Count
 

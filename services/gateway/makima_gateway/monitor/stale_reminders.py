@@ -7,19 +7,20 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Annotated, Final
 
 import orjson
 from faststream.nats import NatsMessage
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.times import rfc3339
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass as checked
 
 from makima_gateway.monitor.names import Names
 
 MAX_RECENT_REMINDERS: Final = 1000  # reminders kept for subscribers
+MAX_STALE_SECONDS: Final = 100 * 366 * 24 * 3600  # a hundred years
 
 
 @checked(frozen=True)
@@ -28,7 +29,7 @@ class StaleMessage:
 
     contract_id: str
     last_activity: datetime
-    stale_duration: float  # seconds
+    stale_duration: Annotated[float, Field(le=MAX_STALE_SECONDS)]  # seconds
     tenant: str = DEFAULT_TENANT
 
 
