@@ -6,13 +6,11 @@ that cannot do as many, the figures of the rate say how many there were. `--minu
 """
 
 import asyncio
-import gzip
 import re
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any, Final, cast
 
@@ -23,6 +21,7 @@ from tests.bench.changing import Rate, changing, create, shown
 from tests.bench.figure import BenchEnv, Figure
 from tests.bench.lone_browser import CHROMIUM, LoneBrowser, lone_browser
 from tests.bench.served import TOKEN, provisioned, served
+from tests.browser.pages import BUILT, script_kb
 
 CONTRACTS: Final = 10_000
 UPDATES_PER_SECOND: Final = 1_000
@@ -33,7 +32,6 @@ POINTED_SECONDS: Final = 20.0
 COUNTED_SECONDS: Final = 5.0
 HEAP_SAMPLES: Final = 6
 BETWEEN_SAMPLES_SECONDS: Final = 0.33
-BUILT: Final = Path(__file__).parents[2] / "services/gateway/makima_gateway/web_build"
 NOTE_FIRST_ROW: Final = """new MutationObserver((_, observer) => {
     if (document.querySelector("[data-row]") === null) return;
     observer.disconnect();
@@ -103,7 +101,7 @@ async def _measured(
             filters = [cast("float", await page.evaluate(FILTER, f"#{words}")) for words in range(10, 30)]
     busy = sum(each.percent for each in halves) / len(halves)
     grown, late = (halves[-1].heap - each.heap for each in (before, halves[0]))
-    script = sum(len(gzip.compress(file.read_bytes(), 9)) for file in (BUILT / "assets").glob("*.js")) / 1000
+    script = script_kb()
     what = f"{CONTRACTS:,} contracts, {UPDATES_PER_SECOND:,} updates/s"
     wanted = f"{UPDATES_PER_SECOND:,}/s"
     return [

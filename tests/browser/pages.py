@@ -1,5 +1,6 @@
 """A Chromium before a gateway: signed in, and watched for what a page must not do."""
 
+import gzip
 import shutil
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -79,6 +80,11 @@ class Watched:
             if over := await self.wider_than_the_window():
                 wrong.append(f"{width}: {over} px wider than the window")
         return wrong
+
+
+def script_kb() -> float:
+    """kB of all JavaScript that the page may ever load, gzipped file by file, as a browser gets it."""
+    return sum(len(gzip.compress(file.read_bytes(), 9)) for file in BUILT.parent.rglob("*.js")) / 1000
 
 
 def origin_of(admin: httpx.AsyncClient) -> str:

@@ -7,8 +7,10 @@ import pytest
 from makima_gateway.web.page import ADDRESSES, routes, wants_html
 from starlette.applications import Starlette
 
+from tests.browser.pages import BUILT, script_kb
 from tests.services.gateway.harness import refused
 
+SCRIPT_KB = 120  # P14
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
 
@@ -102,3 +104,8 @@ async def test_no_page_loads_from_another_host_or_runs_what_stands_in_it(http: h
     assert "<script" not in docs.text
     assert (await http.get(f"{site}/docs/style.css")).headers["Content-Type"].startswith("text/css")
     await refused(http.get(f"{site}/contracts", headers={"Accept": "application/json"}), 404, "NOT_FOUND")
+
+
+@pytest.mark.skipif(not BUILT.exists(), reason="the page is not built (make web)")
+def test_the_script_of_all_pages_together_keeps_its_budget() -> None:
+    assert 0 < script_kb() <= SCRIPT_KB
