@@ -4,8 +4,9 @@ import httpx
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
 
-from tests.browser.fleet import Fleet
+from tests.browser.fleet import Fleet, started
 from tests.browser.pages import signed_in
+from tests.services.gateway.harness import body
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -20,13 +21,13 @@ AWAY = {
 }
 
 
+async def _no_answer(route: Route) -> None:
+    await route.fulfill(status=503, json=AWAY, content_type="application/problem+json")
+
+
 async def _away(page: Page, path: str) -> None:
     """From here on the gateway's answers to this are those of one whose database is away."""
-
-    async def answer(route: Route) -> None:
-        await route.fulfill(status=503, json=AWAY, content_type="application/problem+json")
-
-    await page.route(path, answer)
+    await page.route(path, _no_answer)
 
 
 async def test_the_overview_claims_nothing_of_agents_that_it_could_not_read(
@@ -82,3 +83,58 @@ async def test_contracts_that_could_not_be_read_say_so_and_are_asked_for_again(
         await expect(seen.page.get_by_text("A contract that is blocked").first).to_be_visible()
         await expect(trouble).to_have_count(0)
     assert fleet.contracts
+
+
+async def test_agents_further_on_that_could_not_be_read_say_so_until_they_are(
+    browser: Browser, admin: httpx.AsyncClient, fleet: Fleet
+) -> None:
+    """The list is cut after two, as if a page held no more."""
+
+    async def cut(route: Route) -> None:
+        page = await (answer := await route.fetch()).json()
+        page |= {"items": page["items"][:2], "next_cursor": "further"}
+        await route.fulfill(response=answer, json=page)
+
+    async def further(route: Route) -> None:
+        await route.continue_(url=route.request.url.replace("&cursor=further", ""))
+
+    async with signed_in(browser, admin) as seen:
+        await seen.page.route("**/api/v1/agents?*", cut)
+        await seen.page.route("**/api/v1/agents?*cursor=*", _no_answer)
+        await seen.page.goto("/agents")
+        on = seen.page.get_by_role("button", name="Read ")
+        await on.focus()
+        await seen.page.keyboard.press("Enter")
+        trouble = seen.page.get_by_role("alert").filter(has_text="The next agents could not be read")
+        await expect(trouble).to_contain_text("UNAVAILABLE · trace 9a20c6d1")
+        assert await seen.axe() == []
+        await seen.page.unroute("**/api/v1/agents?*cursor=*")
+        await seen.page.route("**/api/v1/agents?*cursor=*", further)
+        await expect(on).to_be_focused()
+        await seen.page.keyboard.press("Enter")
+        await expect(trouble).to_have_count(0)
+        await expect(seen.page.locator("[data-row]")).to_have_count(body(await admin.get("/agents"))["total"])
+    assert fleet.agents
+
+
+async def test_an_advance_that_could_not_be_tried_says_so_until_it_is(
+    browser: Browser, admin: httpx.AsyncClient
+) -> None:
+    contract = await started(admin, "Is tried")
+    async with signed_in(browser, admin, f"/contracts/{contract}") as seen:
+        await _away(seen.page, "**/api/v1/contracts/*/phase")
+        tries = seen.page.get_by_role("button", name="Try to advance")
+        await tries.focus()
+        await seen.page.keyboard.press("Enter")
+        trouble = seen.page.get_by_role("alert").filter(has_text="It could not be tried")
+        await expect(trouble).to_contain_text("Nothing was changed")
+        await expect(trouble).to_contain_text("UNAVAILABLE · trace 9a20c6d1")
+        assert await seen.axe() == []
+        await expect(tries).to_be_focused()
+        await seen.page.unroute_all()
+        await trouble.get_by_role("button", name="Try again").focus()
+        await seen.page.keyboard.press("Enter")
+        await expect(seen.page.get_by_role("dialog")).to_be_visible()
+        await expect(trouble).to_have_count(0)
+        await seen.page.keyboard.press("Escape")
+        await expect(tries).to_be_focused()
