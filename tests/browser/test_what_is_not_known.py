@@ -1,5 +1,7 @@
 """What could not be read is not shown as nothing: the page says so, asks again by itself or by a button, and claims no number."""
 
+from typing import cast
+
 import httpx
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
@@ -113,7 +115,9 @@ async def test_agents_further_on_that_could_not_be_read_say_so_until_they_are(
         await expect(on).to_be_focused()
         await seen.page.keyboard.press("Enter")
         await expect(trouble).to_have_count(0)
-        await expect(seen.page.locator("[data-row]")).to_have_count(body(await admin.get("/agents"))["total"])
+        await expect(seen.page.locator("[data-row]")).to_have_count(
+            cast("int", body(await admin.get("/agents"))["total"])
+        )
     assert fleet.agents
 
 

@@ -74,15 +74,29 @@ async def test_maintenance_is_started_once_replaced_when_asked_and_ended(makima:
     listed = cast("list[Json]", (await makima("maintenance", "list", "--format", "json")).json)
     assert [(each["scope"], each["until"]) for each in listed] == [("daemon:d1", later)]
     table = (await makima("maintenance", "list")).out.splitlines()
-    assert table[0].split() == ["SCOPE", "BEGAN", "UNTIL", "BY", "REASON"]
+    assert table[0].split() == ["SCOPE", "BEGINS", "UNTIL", "BY", "REASON"]
     assert table[1].startswith("daemon:d1 ")
     assert (await makima("maintenance", "end", "daemon:d1")).exit == 0
+    assert (await makima("maintenance", "list", "--format", "compact")).out == ""
+
+
+async def test_maintenance_is_planned_listed_with_its_beginning_and_called_off(makima: Makima) -> None:
+    begins = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=5)
+    plan = ("maintenance", "start", "owner:ada", "--reason", "kernel", "--from", rfc3339(begins))
+    assert f"from {rfc3339(begins)} until" in (await makima(*plan, "--for", "2h")).out
+    (listed,) = cast("list[Json]", (await makima("maintenance", "list", "--format", "json")).json)
+    assert (listed["planned"], listed["until"]) == (True, rfc3339(begins + timedelta(hours=2)))
+    compact = (await makima("maintenance", "list", "--format", "compact")).out
+    assert compact.startswith(f"owner:ada from {listed['started_at']} {listed['until']} kernel")
+    assert str(listed["started_at"])[:16] in (await makima("maintenance", "list")).out
+    assert (await makima("maintenance", "end", "owner:ada")).exit == 0
     assert (await makima("maintenance", "list", "--format", "compact")).out == ""
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
+        ("all", "--reason", "x", "--for", "1h", "--from", "soon"),
         ("all", "--reason", "x"),
         ("all", "--reason", "x", "--for", "1h", "--until", "2030-01-31T00:00:00Z"),
         ("all", "--reason", "x", "--for", "soon"),

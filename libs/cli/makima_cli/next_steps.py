@@ -20,6 +20,7 @@ WHO: Final[Mapping[str, str]] = {
     "DAEMON_OVER_LIMIT": "an administrator",
     "DAEMON_UNHEARD": "nobody: makima listens again",
     "UNDER_MAINTENANCE": "an administrator",
+    "MAINTENANCE_PLANNED": "an administrator",
     "TASK_UNTAKEN": "an agent of that role",
     "GATE_OPEN": "its agents",
 }

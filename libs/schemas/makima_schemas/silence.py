@@ -113,11 +113,25 @@ class StaleCleared:
 
 
 @dataclass(frozen=True, slots=True)
+class MaintenancePlanned:
+    """Silence in `scope` will be expected from `starts_at` until `until`; until then each silence counts.
+
+    A second one of the same scope replaces the first. It becomes a `MaintenanceStarted` once `starts_at` is there, on
+    the clock of the heartbeats that were read, and is called off by a `MaintenanceEnded`.
+    """
+
+    scope: str
+    starts_at: datetime
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class MaintenanceStarted:
     """Silence in `scope` is expected until `until`: no verdict meanwhile, and a full timeout for everyone after.
 
     `scope` is `all`, `owner:<id>`, `daemon:<id>` or `contract:<id>`. A second one of the same scope, while the
-    first goes on, replaces its `until` and `reason`.
+    first goes on, replaces its `until` and `reason`; one that was planned has begun, or is replaced.
     """
 
     scope: str
@@ -139,6 +153,7 @@ SilenceEvent = (
     | MassSilenceCleared
     | StaleDetected
     | StaleCleared
+    | MaintenancePlanned
     | MaintenanceStarted
     | MaintenanceEnded
 )
@@ -165,13 +180,35 @@ class OpenMaintenance:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanMaintenance:
+    """As `OpenMaintenance`, for a window that begins at `starts_at`. With `replaces` it may change a planned window of the
+    scope; one that is open is never planned away.
+    """
+
+    scope: Scope
+    starts_at: AwareDatetime
+    until: AwareDatetime
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+    replaces: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BeginMaintenance:
+    """Sent by a detector on whose clock a planned window begins. It changes nothing if the plan is another one meanwhile."""
+
+    scope: Scope
+    starts_at: AwareDatetime
+    until: AwareDatetime
+
+
+@dataclass(frozen=True, slots=True)
 class EndMaintenance:
     """Sent by the gateway for an administrator; or, with `until`, by a detector on whose clock that is over. Then
-    it changes nothing if the maintenance was prolonged meanwhile.
+    it changes nothing if the maintenance was prolonged meanwhile. A planned one is called off.
     """
 
     scope: Scope
     until: AwareDatetime | None = None
 
 
-MaintenanceCommand = StartMaintenance | OpenMaintenance | EndMaintenance
+MaintenanceCommand = StartMaintenance | OpenMaintenance | PlanMaintenance | BeginMaintenance | EndMaintenance

@@ -122,7 +122,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceWindow:
-    """Verdicts of silence in `scope` wait until `until`."""
+    """Verdicts of silence in `scope` wait until `until`; of a `planned` one from `started_at` on, which is to come."""
 
     scope: str
     started_at: datetime
@@ -130,6 +130,7 @@ class MaintenanceWindow:
     reason: str
     started_by: str
     id: str = ""  # a server of a version before gives none
+    planned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

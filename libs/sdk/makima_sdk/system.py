@@ -36,28 +36,36 @@ class System:
         await self._http.send("DELETE", path("dead-letters", letter_id))
 
     async def maintenance(self) -> tuple[MaintenanceWindow, ...]:
-        """Return the windows that are open, oldest first."""
+        """Return the windows that are open, oldest first, and then those that are planned."""
         return _windows((await self._http.send("GET", "/maintenance")).body)
 
     async def start_maintenance(
-        self, scope: str, until: datetime, reason: str
+        self, scope: str, until: datetime, reason: str, starts_at: datetime | None = None
     ) -> tuple[MaintenanceWindow, ...]:
-        """Hold back verdicts of silence until `until`, about the senders of `scope`: `all`, `owner:<id>`,
-        `daemon:<id>` or `contract:<id>`. Return all windows.
+        """Hold back verdicts of silence from `starts_at`, or now, until `until`, about the senders of `scope`: `all`,
+        `owner:<id>`, `daemon:<id>` or `contract:<id>`. Return all windows.
         """
-        body: Json = {"scope": scope, "until": rfc3339(until), "reason": reason}
+        body = _window(scope, until, reason, starts_at)
         return _windows((await self._http.send("PUT", "/maintenance", body)).body)
 
-    async def open_maintenance(self, scope: str, until: datetime, reason: str) -> MaintenanceWindow:
+    async def open_maintenance(
+        self, scope: str, until: datetime, reason: str, starts_at: datetime | None = None
+    ) -> MaintenanceWindow:
         """As `start_maintenance`, but it raises `CONFLICT` instead of changing a window of the same scope. Return this
         window.
         """
-        body: Json = {"scope": scope, "until": rfc3339(until), "reason": reason}
+        body = _window(scope, until, reason, starts_at)
         return read(MaintenanceWindow, (await self._http.send("POST", "/maintenance", body)).body)
 
     async def end_maintenance(self, scope: str) -> tuple[MaintenanceWindow, ...]:
-        """End it now: everyone in its scope has a full timeout. Return the windows that are left."""
+        """End it now: everyone in its scope has a full timeout; or call it off. Return the windows that are left."""
         return _windows((await self._http.send("DELETE", "/maintenance", query={"scope": scope})).body)
+
+
+def _window(scope: str, until: datetime, reason: str, starts_at: datetime | None) -> Json:
+    """A gateway of a version before knows no `starts_at`, and gets none where none is needed."""
+    later = {} if starts_at is None else {"starts_at": rfc3339(starts_at)}
+    return {"scope": scope, "until": rfc3339(until), "reason": reason, **later}
 
 
 def _windows(body: Json) -> tuple[MaintenanceWindow, ...]:

@@ -23,6 +23,7 @@ from makima_stale_detector.handlers.heartbeat_consumer import HeartbeatConsumer
 from makima_stale_detector.handlers.local_health import LocalHealth
 from makima_stale_detector.handlers.log_follower import LogFollower
 from makima_stale_detector.handlers.maintenance import Maintenances
+from makima_stale_detector.handlers.maintenance_turns import MaintenanceTurns
 from makima_stale_detector.handlers.role_requester import RoleRequester
 from makima_stale_detector.handlers.silence_outbox import SilenceOutbox
 from makima_stale_detector.handlers.stale_contract_scanner import StaleContractScanner
@@ -65,7 +66,7 @@ async def build(service: Service) -> None:
     judge = DetectionLoop(
         detector,
         follower,
-        maintenances,
+        MaintenanceTurns(maintenances, follower),
         service.bus,
         service.appender,
         enabled=settings.feature_flags.supervisor_heartbeat,

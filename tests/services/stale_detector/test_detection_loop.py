@@ -13,6 +13,7 @@ from makima_stale_detector.handlers.canaries import Canaries
 from makima_stale_detector.handlers.detection_loop import DetectionLoop
 from makima_stale_detector.handlers.heartbeat_consumer import HeartbeatConsumer
 from makima_stale_detector.handlers.maintenance import Maintenances
+from makima_stale_detector.handlers.maintenance_turns import MaintenanceTurns
 from nats.aio.client import Client
 
 from tests.background import end
@@ -44,7 +45,12 @@ async def test_switched_off_it_records_no_hold(database: str, pool: asyncpg.Pool
         stream = Stream(detector)
         judging = group.create_task(
             DetectionLoop(
-                detector, follower, Maintenances(Log(pool), appender), Bus(nats), appender, enabled=False
+                detector,
+                follower,
+                MaintenanceTurns(Maintenances(Log(pool), appender), follower),
+                Bus(nats),
+                appender,
+                enabled=False,
             ).run()
         )
         stream.pass_by(TIMEOUTS.interval)

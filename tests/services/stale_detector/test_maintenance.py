@@ -14,7 +14,9 @@ from makima_schemas.silence import (
     EndMaintenance,
     MaintenanceCommand,
     MaintenanceEnded,
+    MaintenancePlanned,
     MaintenanceStarted,
+    PlanMaintenance,
     SilenceDetected,
     StartMaintenance,
 )
@@ -70,6 +72,33 @@ async def test_a_daemon_that_is_switched_off_is_not_judged_until_its_maintenance
             after = (recorded.recorded_at - ended.recorded_at).total_seconds()
             assert after >= timeout - 0.2, f"{sender} had no full timeout"
             assert (told.evidence.timeout_seconds, told.evidence.stream_sequence > 0) == (timeout, True)
+
+
+async def test_a_planned_maintenance_begins_and_ends_by_itself_once(
+    database: str, nats_url: str, pool: asyncpg.Pool, nats: Client
+) -> None:
+    """By two detectors alike; who falls silent while it goes on is judged a full timeout after it."""
+    async with (
+        running(quick(database, nats_url), pool, nats, replicas=2) as system,
+        Fleet(nats, ["t0", "t1"], ("d0", "d1")).beating() as fleet,
+    ):
+        await known(system, fleet)
+        begins = datetime.now(UTC) + timedelta(seconds=1.5 * TIMEOUT)
+        until = begins + timedelta(seconds=2 * TIMEOUT)
+        await ask(nats, "plan_maintenance", PlanMaintenance("daemon:d0", begins, until, "new disk"))
+        (started,) = await eventually(lambda: system.all("MaintenanceStarted"))
+        fleet.dead.add("t0")
+        assert started.recorded_at >= begins
+        assert started.meta.get("actor") == "test", "in the name of who planned it"
+        (ended,) = await eventually(lambda: system.all("MaintenanceEnded"))
+        assert ended.recorded_at >= until
+        assert await system.silent() == []
+        await eventually(lambda: system.events("silence-supervisor:t0"))
+        assert [type(each) for each in await system.events(MAINTENANCE_STREAM)] == [
+            MaintenancePlanned,
+            MaintenanceStarted,
+            MaintenanceEnded,
+        ]
 
 
 async def test_a_verdict_on_its_way_when_maintenance_begins_is_not_taken(

@@ -7,11 +7,15 @@ from makima_kernel.testing import scenario
 from makima_schemas.agent import AgentStatus
 from makima_schemas.errors import ErrorCode
 from makima_schemas.maintenance import Window, Windows
+from makima_schemas.planned_maintenance import Plan, Plans
 from makima_schemas.silence import (
+    BeginMaintenance,
     EndMaintenance,
     MaintenanceEnded,
+    MaintenancePlanned,
     MaintenanceStarted,
     OpenMaintenance,
+    PlanMaintenance,
     StartMaintenance,
 )
 from makima_stale_detector.domain.maintenance import MAX_WINDOWS, MaintenanceDecider
@@ -135,6 +139,22 @@ def test_it_is_over_on_the_clock_of_the_heartbeats_that_were_read() -> None:
     assert [window.scope for window in watch.detector.tick().maintenance_over] == ["all"]
 
 
+def test_a_planned_one_spares_nobody_until_it_has_begun() -> None:
+    watch = Watch()
+    watch.track(1)
+    begins, until = moment(START + 5 * SECOND), moment(START + 60 * SECOND)
+    plan = Plan("all", begins, until, "new disk", "admin:local", begins - timedelta(hours=1))
+    watch.detector.plans = Plans(1, {"all": plan})
+    watch.flow(3 * SECOND)
+    assert watch.detector.tick().maintenance_begins == []
+    assert named(watch.flow(3 * SECOND).verdicts) == ["supervisor:t1"]
+    found = watch.detector.tick()
+    assert (found.maintenance_begins, found.maintenance_missed) == ([plan], [])
+    watch.flow(60 * SECOND)
+    found = watch.detector.tick()
+    assert (found.maintenance_begins, found.maintenance_missed) == ([], [plan]), "nobody began it in time"
+
+
 given = scenario(MaintenanceDecider())
 STARTED = MaintenanceStarted("all", UNTIL, "new disk")
 LATER = UNTIL + timedelta(hours=1)
@@ -171,7 +191,7 @@ def test_a_detector_ends_it_only_if_its_time_is_still_that_one() -> None:
 def test_what_was_ended_is_over_and_makes_room_and_other_windows_stay() -> None:
     other = MaintenanceStarted("owner:ada", LATER, "y")
     ended = given(STARTED, other, MaintenanceEnded("all", "request"))
-    assert ended.state == {"owner:ada": (LATER, "y")}
+    assert ended.state == {"owner:ada": (LATER, "y", None)}
     ended.when(EndMaintenance("all")).then_nothing()
     ended.when(StartMaintenance("all", UNTIL, "new disk")).then(STARTED)
 
@@ -183,3 +203,45 @@ def test_windows_are_bounded_and_one_that_is_open_can_still_be_changed() -> None
     given(*many).when(StartMaintenance("contract:c1", LATER, "x")).then(
         MaintenanceStarted("contract:c1", LATER, "x")
     )
+
+
+BEGINS = UNTIL - timedelta(hours=2)
+PLANNED = MaintenancePlanned("all", BEGINS, UNTIL, "new disk")
+PLAN = PlanMaintenance("all", BEGINS, UNTIL, "new disk")
+
+
+def test_one_that_is_planned_begins_once_if_the_plan_is_still_that_one() -> None:
+    begin = BeginMaintenance("all", BEGINS, UNTIL)
+    given().when(PLAN).then(PLANNED)
+    given(PLANNED).when(PLAN).then_nothing()
+    given(PLANNED).when(begin).then(STARTED)
+    for after in ((), (STARTED,), (PLANNED, STARTED), (PLANNED, MaintenanceEnded("all", "request"))):
+        given(*after).when(begin).then_nothing()
+    for other in (
+        MaintenancePlanned("all", BEGINS + timedelta(hours=1), UNTIL, "new disk"),
+        MaintenancePlanned("all", BEGINS, LATER, "new disk"),
+    ):
+        given(PLANNED, other).when(begin).then_nothing()
+
+
+def test_a_plan_takes_the_place_of_another_plan_only_where_that_is_meant_and_of_an_open_window_never() -> (
+    None
+):
+    other = PlanMaintenance("all", BEGINS, LATER, "mine")
+    taken = given(PLANNED).when(other).then_refused(ErrorCode.CONFLICT)
+    assert taken.detail.startswith("a maintenance of all is planned from 2029-12-31T22:00:00")
+    replacing = PlanMaintenance("all", BEGINS, LATER, "mine", replaces=True)
+    given(PLANNED).when(replacing).then(MaintenancePlanned("all", BEGINS, LATER, "mine"))
+    for plan in (other, replacing):
+        assert "is under maintenance" in given(STARTED).when(plan).then_refused(ErrorCode.CONFLICT).detail
+    given(PLANNED).when(OpenMaintenance("all", UNTIL, "new disk")).then_refused(ErrorCode.CONFLICT)
+    given(PLANNED).when(StartMaintenance("all", UNTIL, "new disk")).then(STARTED)
+    given(PLANNED).when(EndMaintenance("all")).then(MaintenanceEnded("all", "request"))
+    given(PLANNED).when(EndMaintenance("all", UNTIL)).then(MaintenanceEnded("all", "until"))
+
+
+def test_plans_count_among_the_windows_that_are_bounded() -> None:
+    many = [MaintenancePlanned(f"contract:c{number}", BEGINS, UNTIL, "x") for number in range(MAX_WINDOWS)]
+    given(*many).when(PLAN).then_refused(ErrorCode.INVALID_REQUEST)
+    changed = PlanMaintenance("contract:c1", BEGINS, LATER, "x", replaces=True)
+    given(*many).when(changed).then(MaintenancePlanned("contract:c1", BEGINS, LATER, "x"))

@@ -5,9 +5,9 @@ import click
 from makima_cli.main import LazyGroup
 
 COMMANDS: dict[str, tuple[str, str]] = {
-    "list": ("makima_cli.maintenance.listing:list_windows", "List the windows that are open."),
-    "start": ("makima_cli.maintenance.start:start", "Expect silence of a scope for a while."),
-    "end": ("makima_cli.maintenance.end:end", "End a window before its time."),
+    "list": ("makima_cli.maintenance.listing:list_windows", "List the windows that are open or planned."),
+    "start": ("makima_cli.maintenance.start:start", "Expect silence of a scope for a while, now or later."),
+    "end": ("makima_cli.maintenance.end:end", "End a window before its time, or call a planned one off."),
 }
 
 

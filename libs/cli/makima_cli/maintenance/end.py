@@ -10,7 +10,7 @@ from makima_cli.session import Session, echo_json, with_session
 @click.argument("scope", metavar="SCOPE")
 @with_session("text", "json")
 def end(session: Session, *, scope: str) -> None:
-    """End the window of SCOPE now: from here on, everyone in it has a full timeout."""
+    """End the window of SCOPE now: from here on, everyone in it has a full timeout. One that is planned is called off."""
     session.run(lambda http: http.send("DELETE", "/maintenance", query={"scope": scope}))
     if session.as_json:
         echo_json({"scope": scope, "ended": True})

@@ -1,4 +1,4 @@
-"""`makima maintenance list`: the windows that are open."""
+"""`makima maintenance list`: the windows that are open, and those that are planned."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -17,7 +17,7 @@ from makima_cli.watching import WATCH, print_once_or_watch
 @WATCH
 @with_session("table", "json", "compact")
 def list_windows(session: Session, *, watch: bool) -> None:
-    """List the windows that are open, oldest first. Nothing is changed."""
+    """List the windows that are open, oldest first, then those that are planned. Nothing is changed."""
     print_once_or_watch(session, _windows, lambda windows: _print(session, windows), watch=watch)
 
 
@@ -26,19 +26,26 @@ async def _windows(http: Http) -> list[Json]:
 
 
 def _print(session: Session, windows: Sequence[Row]) -> None:
-    columns = ("scope", "began", "until", "by", "reason")
-    print_list(session, windows, columns, _cells, _line, elastic="reason", optional=("by", "began"))
+    columns = ("scope", "begins", "until", "by", "reason")
+    print_list(session, windows, columns, _cells, _line, elastic="reason", optional=("by", "begins"))
 
 
 def _line(window: Row) -> str:
-    return f"{window['scope']} {window['until']} {window['reason']}"
+    begins = f"from {window['started_at']} " if window.get("planned") else ""
+    return f"{window['scope']} {begins}{window['until']} {window['reason']}"
 
 
 def _cells(window: Row) -> tuple[str, ...]:
     return (
         render.plain(window["scope"]),
-        f"{render.ago(window['started_at'])} ago",
+        _began(window),
         render.plain(window["until"]),
         render.plain(window["started_by"]),
         render.plain(window["reason"]),
     )
+
+
+def _began(window: Row) -> str:
+    if window.get("planned"):
+        return render.plain(window["started_at"])
+    return f"{render.ago(window['started_at'])} ago"

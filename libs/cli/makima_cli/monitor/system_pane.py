@@ -35,8 +35,7 @@ def system_lines(state: MonitorState, width: int) -> list[Line]:
     ]
     windows = _items(shown, "maintenance")
     lines += [
-        _text(f"   {each.get('scope')} until {each.get('until')}: {each.get('reason')}", width)
-        for each in windows
+        _text(f"   {each.get('scope')} {_period(each)}: {each.get('reason')}", width) for each in windows
     ] or [_text("   none", width)]
     lines += _dead_letters(state.dead_letters, width)
     flags = cast("Members", shown.get("flags") or {})
@@ -88,6 +87,11 @@ def _faults(replica: Members) -> list[str]:
     """What it lacks, what it shares with others, and what it warns of."""
     groups = (cast("Members", replica.get(name) or {}) for name in ("failing", "shared", "warnings"))
     return [f"{name}: {reason}" for group in groups for name, reason in group.items()]
+
+
+def _period(window: Members) -> str:
+    until = f"until {window.get('until')}"
+    return f"from {window.get('started_at')} {until}" if window.get("planned") else until
 
 
 def _holds(detector: Members) -> str:

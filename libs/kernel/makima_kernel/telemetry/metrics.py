@@ -147,6 +147,7 @@ holds_now = _gauge(
     "makima_holds_now", "Owners whose verdicts are held back because a mass silence is suspected"
 )
 maintenance_now = _gauge("makima_maintenance_now", "Maintenance windows that are open")
+maintenance_planned = _gauge("makima_maintenance_planned", "Maintenance windows that have not begun yet")
 log_lines_dropped = Counter(
     "makima_log_lines_dropped_total", "Log lines that could not be written: nobody reads, or the disk is full"
 )

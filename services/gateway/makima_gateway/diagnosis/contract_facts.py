@@ -11,6 +11,7 @@ from makima_schemas.envelope import Recorded
 from makima_schemas.gate import Readiness
 from makima_schemas.identity import stream_name
 from makima_schemas.maintenance import Window
+from makima_schemas.planned_maintenance import Plan
 
 from makima_gateway.diagnosis.over_limit import OverLimit
 from makima_gateway.diagnosis.rivals import Rival
@@ -55,7 +56,7 @@ class ContractFacts:
     `advances` whether it moves on by itself when its gate is satisfied; `unfit` the newest heartbeats of its
     senders that did not fit; `rivals` who else speaks for them; `over_limit` whether
     its daemon has too many; `agents` are its agents, `untaken` the oldest pending tasks for whose role nobody is
-    there; all as of `now`; `maintenance` the windows that are open for it; `serving` and `able` count daemons.
+    there; all as of `now`; `maintenance` the windows that are open for it, `planned` those to come; `serving` and `able` count daemons.
     """
 
     contract: ContractRow
@@ -74,6 +75,7 @@ class ContractFacts:
     restart_timeout: timedelta = timedelta.max  # after which an agent that is restarted should have joined
     pending_timeout: timedelta = timedelta.max  # after which somebody should have come for a pending task
     maintenance: Sequence[Window] = ()
+    planned: Sequence[Plan] = ()
     serving: int = 0  # daemons that are connected and serve the owner
     # Of these, with room for another agent, as far as their newest heartbeats tell; None: that was not looked at.
     able: int | None = 0

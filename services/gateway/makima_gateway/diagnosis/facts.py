@@ -9,6 +9,7 @@ from makima_kernel.service.silence_timeout import silence_seconds
 from makima_schemas.envelope import Recorded
 from makima_schemas.identity import stream_name
 from makima_schemas.maintenance import Windows
+from makima_schemas.planned_maintenance import Plans
 from makima_schemas.silence import contract_stream
 
 from makima_gateway.diagnosis.contract_facts import ContractFacts
@@ -38,6 +39,7 @@ async def contract_facts(
     auto_advance: bool,
     settings: ContractsSettings,
     maintenance: Windows,
+    plans: Plans,
 ) -> ContractFacts:
     """Load the facts of a contract.
 
@@ -66,6 +68,11 @@ async def contract_facts(
         restart_timeout=timedelta(seconds=settings.restart_timeout_seconds),
         pending_timeout=timedelta(seconds=settings.task_pending_timeout_seconds),
         maintenance=maintenance.covering(
+            owner=row.owner_id,
+            daemon=None if supervisor is None else supervisor.daemon_id,
+            contract=row.id,
+        ),
+        planned=plans.about(
             owner=row.owner_id,
             daemon=None if supervisor is None else supervisor.daemon_id,
             contract=row.id,

@@ -15,6 +15,8 @@ from makima_schemas.contract.model import TaskStatus
 from makima_schemas.identity import DEFAULT_TENANT, stream_name
 from makima_schemas.maintenance import Windows
 from makima_schemas.maintenance import evolve as evolve_windows
+from makima_schemas.planned_maintenance import Plans
+from makima_schemas.planned_maintenance import evolve as evolve_plans
 from makima_schemas.silence import MAINTENANCE_STREAM, contract_stream
 
 from makima_gateway.diagnosis.contract_facts import ContractFacts
@@ -51,7 +53,7 @@ async def past_facts(
     found = standing(row, [task for task in tasks if task.phase == row.phase])
     supervisor = rows.supervisors.get((tenant, row.supervisor_task_id or ""))
     daemon = None if supervisor is None else await _daemon(log, tenant, supervisor.daemon_id, past.until)
-    windows = await _maintenance(log, past.until)
+    windows, plans = await _maintenance(log, past.until)
     agents = [agent for _, agent in sorted(rows.agents.items()) if not agent.hidden]
     return ContractFacts(
         contract=row,
@@ -67,6 +69,11 @@ async def past_facts(
         restart_timeout=timedelta(seconds=settings.restart_timeout_seconds),
         pending_timeout=timedelta(seconds=settings.task_pending_timeout_seconds),
         maintenance=windows.covering(
+            owner=row.owner_id,
+            daemon=None if supervisor is None else supervisor.daemon_id,
+            contract=row.id,
+        ),
+        planned=plans.about(
             owner=row.owner_id,
             daemon=None if supervisor is None else supervisor.daemon_id,
             contract=row.id,
@@ -97,12 +104,13 @@ async def _daemon(log: Log, tenant: str, daemon_id: str, until: Until) -> Daemon
     return rows.daemons.get((tenant, daemon_id))
 
 
-async def _maintenance(log: Log, until: Until) -> Windows:
-    """The windows that were open."""
-    windows = Windows()
+async def _maintenance(log: Log, until: Until) -> tuple[Windows, Plans]:
+    """The windows that were open, and those that were planned."""
+    windows, plans = Windows(), Plans()
     async for events in pages(log, DEFAULT_TENANT, MAINTENANCE_STREAM, 0, None):
         for recorded in events:
             if not until.includes(recorded):
-                return windows
-            windows = evolve_windows(windows, recorded, decode(recorded.type, recorded.schema, recorded.data))
-    return windows
+                return windows, plans
+            event = decode(recorded.type, recorded.schema, recorded.data)
+            windows, plans = evolve_windows(windows, recorded, event), evolve_plans(plans, recorded, event)
+    return windows, plans

@@ -151,6 +151,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("NO_SUPERVISOR", "fact", "waiting", supervision_rules.unsupervised),
     Rule("TASK_UNTAKEN", "fact", "waiting", agent_rules.untaken),
     Rule("UNDER_MAINTENANCE", "fact", "healthy", supervision_rules.under_maintenance),
+    Rule("MAINTENANCE_PLANNED", "fact", "healthy", supervision_rules.maintenance_planned),
     Rule("DAEMON_OVER_LIMIT", "fact", "healthy", supervision_rules.daemon_over_limit),
     Rule("DAEMON_UNHEARD", "fact", "healthy", supervision_rules.daemon_unheard),
     Rule("HEARTBEAT_CUT", "fact", "healthy", supervision_rules.cut),

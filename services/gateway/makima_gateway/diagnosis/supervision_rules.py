@@ -141,6 +141,17 @@ def under_maintenance(found: ContractFacts) -> Iterator[Finding]:
         )
 
 
+def maintenance_planned(found: ContractFacts) -> Iterator[Finding]:
+    for plan in () if found.ended else found.planned:
+        begins, until = rfc3339(plan.starts_at), rfc3339(plan.until)
+        yield Finding(
+            f"maintenance of {plan.scope} is planned from {begins} until {until}: {plan.reason}; until then silence counts",
+            plan.planned_at,
+            f"let it come, or DELETE /api/v1/maintenance?scope={plan.scope}",
+            Evidence(MAINTENANCE_STREAM, event="MaintenancePlanned"),
+        )
+
+
 def _evidence(text: Json | None) -> dict[str, object] | None:
     return None if text is None else cast("dict[str, object]", orjson.loads(text))
 

@@ -18,7 +18,6 @@ from makima_kernel.event_log.idempotent_append import event_meta, idempotent_app
 from makima_schemas.commands import Accepted, Problem, Reply, Request, decode_reply
 from makima_schemas.errors import RETRYABLE_CODES, ErrorCode
 from makima_schemas.identity import DEFAULT_TENANT
-from makima_schemas.maintenance import Window
 from makima_schemas.silence import (
     MAINTENANCE_STREAM,
     MassSilenceCleared,
@@ -32,7 +31,7 @@ from makima_stale_detector.domain.verdicts.detector import Detector
 from makima_stale_detector.domain.verdicts.findings import Findings, HoldRelease, HoldRequest
 from makima_stale_detector.domain.verdicts.verdict import Verdict
 from makima_stale_detector.handlers.log_follower import LogFollower
-from makima_stale_detector.handlers.maintenance import Maintenances
+from makima_stale_detector.handlers.maintenance_turns import MaintenanceTurns
 from makima_stale_detector.handlers.recent_lateness import RecentLateness
 
 ACTOR: Final = "stale_detector"
@@ -60,16 +59,15 @@ class DetectionLoop:
         self,
         detector: Detector,
         follower: LogFollower,
-        maintenances: Maintenances,
+        turns: MaintenanceTurns,
         bus: Bus,
         appender: Appender,
         *,
         enabled: bool,
     ) -> None:
-        self._detector, self._follower, self._maintenances = detector, follower, maintenances
+        self._detector, self._follower, self._turns = detector, follower, turns
         self._bus, self._appender, self._enabled, self._frozen = bus, appender, enabled, False
         self._free, self.lateness = asyncio.Semaphore(MAX_CONCURRENT_MESSAGES), RecentLateness()
-        self._ending = set[Window]()  # maintenance windows that are being ended
 
     async def run(self) -> None:
         await self._follower.loaded.wait()
@@ -88,8 +86,7 @@ class DetectionLoop:
             self.lateness.add(verdict.evidence.lateness_ms)
             if not self._enabled:
                 self._detector.resolve(verdict)
-        for window in findings.maintenance_over:
-            tasks.create_task(self._end(window))
+        self._turns.take(findings, tasks)
         # Else neither is sent; an owner that requested a hold keeps `deciding` set and gets no verdicts.
         if self._enabled:
             for first in range(0, len(findings.verdicts), VERDICTS_PER_MESSAGE):
@@ -176,19 +173,6 @@ class DetectionLoop:
         except DATABASE_UNAVAILABLE:
             await asyncio.sleep(LOG_RETRY_SECONDS)
         self._detector.reconsider(verdict)
-
-    async def _end(self, window: Window) -> None:
-        """End a maintenance that is over, and read it at once: else the next tick would find it again."""
-        if window in self._ending:
-            return
-        self._ending.add(window)
-        try:
-            await self._maintenances.end(window)
-            await self._follower.refresh_maintenance()
-        except DATABASE_UNAVAILABLE:
-            await asyncio.sleep(LOG_RETRY_SECONDS)
-        finally:
-            self._ending.discard(window)
 
     async def _record(self, found: HoldRequest | HoldRelease) -> None:
         """Append the begin or end of a hold to the log.

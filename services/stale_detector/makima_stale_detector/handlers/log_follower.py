@@ -18,7 +18,14 @@ from makima_schemas.envelope import Recorded
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.maintenance import Windows
 from makima_schemas.maintenance import evolve as evolve_maintenance
-from makima_schemas.silence import MAINTENANCE_STREAM, MaintenanceEnded, MaintenanceStarted
+from makima_schemas.planned_maintenance import Plans
+from makima_schemas.planned_maintenance import evolve as evolve_plans
+from makima_schemas.silence import (
+    MAINTENANCE_STREAM,
+    MaintenanceEnded,
+    MaintenancePlanned,
+    MaintenanceStarted,
+)
 from nats.aio.client import Client
 
 from makima_stale_detector.domain.members import sender as tracked
@@ -32,7 +39,7 @@ from makima_stale_detector.queries import Queries
 EVENTS: Final[frozenset[type]] = (
     tracked.EVENTS
     | mass_silence.EVENTS
-    | {ContractCreated, ContractDeleted, MaintenanceStarted, MaintenanceEnded}
+    | {ContractCreated, ContractDeleted, MaintenancePlanned, MaintenanceStarted, MaintenanceEnded}
 )
 LOG_RETRY_SECONDS: Final = 0.5
 
@@ -68,7 +75,7 @@ class LogFollower:
             except (*DATABASE_UNAVAILABLE, EpochChangedError, UnknownEventError) as error:
                 if isinstance(error, EpochChangedError):
                     self._stopped_at = 0
-                    self._maintain(Windows())
+                    self._maintain(Windows(), Plans())
                 self.problem = f"the event log cannot be read: {error!r}"
                 structlog.get_logger().warning("detector.log_unavailable", reason=repr(error))
                 await asyncio.sleep(LOG_RETRY_SECONDS)
@@ -147,15 +154,18 @@ class LogFollower:
                 for name in self._of_contract.get(recorded.entity_id, ()):
                     self._detector.untrack(name)
                     self._detector.restarts.forget(name)
-            case MaintenanceStarted() | MaintenanceEnded():
-                self._maintain(evolve_maintenance(self._detector.maintenance, recorded, event))
+            case MaintenancePlanned() | MaintenanceStarted() | MaintenanceEnded():
+                windows = evolve_maintenance(self._detector.maintenance, recorded, event)
+                self._maintain(windows, evolve_plans(self._detector.plans, recorded, event))
             case _:
                 self._apply_hold(recorded, event)
                 self._apply_sender(recorded, event)
 
-    def _maintain(self, windows: Windows) -> None:
+    def _maintain(self, windows: Windows, plans: Plans) -> None:
         self._detector.maintain(windows)
+        self._detector.plans = plans
         metrics.exported(metrics.maintenance_now).set(len(windows.open))
+        metrics.exported(metrics.maintenance_planned).set(len(plans.by_scope))
 
     def _apply_hold(self, recorded: Recorded, event: Event) -> None:
         owner = mass_silence.owner_of(recorded)

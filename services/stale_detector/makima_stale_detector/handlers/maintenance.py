@@ -1,6 +1,7 @@
-"""Serves the commands of maintenance, and ends windows whose time is over."""
+"""Serves the commands of maintenance, begins windows whose time has come, and ends those whose time is over."""
 
 from typing import Final
+from uuid import UUID
 
 import structlog
 from makima_kernel.commands.handler import CommandHandler
@@ -9,12 +10,16 @@ from makima_kernel.event_log.appender import Appender
 from makima_kernel.event_log.log import Log
 from makima_schemas.commands import Problem, Request
 from makima_schemas.maintenance import Window
+from makima_schemas.planned_maintenance import Plan
 from makima_schemas.silence import (
     MAINTENANCE,
+    BeginMaintenance,
     EndMaintenance,
     MaintenanceEnded,
+    MaintenancePlanned,
     MaintenanceStarted,
     OpenMaintenance,
+    PlanMaintenance,
     StartMaintenance,
     deterministic_id,
 )
@@ -26,6 +31,9 @@ ACTOR: Final = "stale_detector"
 
 def _log_fields(event: MaintenanceEvent) -> dict[str, object]:
     match event:
+        case MaintenancePlanned():
+            fields = {"scope": event.scope, "starts_at": event.starts_at, "until": event.until}
+            return {**fields, "reason": event.reason}
         case MaintenanceStarted():
             return {"scope": event.scope, "until": event.until, "reason": event.reason}
         case MaintenanceEnded():
@@ -33,8 +41,8 @@ def _log_fields(event: MaintenanceEvent) -> dict[str, object]:
 
 
 class Maintenances:
-    """Commands `start_maintenance`, `open_maintenance` and `end_maintenance`, of target `maintenance`. Daemons may
-    send none.
+    """Commands `start_`, `open_`, `plan_`, `begin_` and `end_maintenance`, of target `maintenance`. Daemons may send
+    none.
     """
 
     def __init__(self, log: Log, appender: Appender) -> None:
@@ -50,14 +58,32 @@ class Maintenances:
     def serve(self, router: CommandRouter) -> None:
         router.command(StartMaintenance, self._commands.handle)
         router.command(OpenMaintenance, self._commands.handle)
+        router.command(PlanMaintenance, self._commands.handle)
+        router.command(BeginMaintenance, self._commands.handle)
         router.command(EndMaintenance, self._commands.handle)
+
+    async def begin(self, plan: Plan) -> None:
+        """Begin what was planned, in the name of who planned it. Every replica uses the same command id."""
+        same = deterministic_id("maintenance begins", plan.scope, plan.planned_at, plan.starts_at, plan.until)
+        command = BeginMaintenance(plan.scope, plan.starts_at, plan.until)
+        await self._ask(same, command, plan.planned_by or ACTOR)
 
     async def end(self, window: Window) -> None:
         """End a window whose time is over. Every replica uses the same command id."""
-        command = EndMaintenance(window.scope, window.until)
         same = deterministic_id("maintenance", window.scope, window.started_at, window.until)
-        reply = await self._commands.handle(Request(same, MAINTENANCE, command, actor=ACTOR), command)
+        await self._ask(same, EndMaintenance(window.scope, window.until))
+
+    async def end_unbegun(self, plan: Plan) -> None:
+        """End what was planned, and is over before anybody began it."""
+        same = deterministic_id("maintenance missed", plan.scope, plan.planned_at, plan.until)
+        await self._ask(same, EndMaintenance(plan.scope, plan.until))
+
+    async def _ask(
+        self, command_id: UUID, command: BeginMaintenance | EndMaintenance, actor: str = ACTOR
+    ) -> None:
+        reply = await self._commands.handle(Request(command_id, MAINTENANCE, command, actor=actor), command)
         if isinstance(reply, Problem):
+            failed = "begin_failed" if isinstance(command, BeginMaintenance) else "end_failed"
             structlog.get_logger().warning(
-                "maintenance.end_failed", scope=window.scope, code=reply.code, detail=reply.detail
+                f"maintenance.{failed}", scope=command.scope, code=reply.code, detail=reply.detail
             )

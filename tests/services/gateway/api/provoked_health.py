@@ -10,7 +10,7 @@ from makima_kernel.testing import eventually
 from makima_schemas import subjects
 from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged, AgentStuck
 from makima_schemas.daemon import DaemonConnected, DaemonDisconnected
-from makima_schemas.silence import MAINTENANCE_STREAM, MaintenanceStarted, StaleDetected
+from makima_schemas.silence import MAINTENANCE_STREAM, MaintenancePlanned, MaintenanceStarted, StaleDetected
 from makima_schemas.supervisor import (
     SupervisorRegistered,
     SupervisorState,
@@ -110,6 +110,13 @@ async def stale(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> i
 async def maintained(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
     await started(gateways, http, contract)
     window = MaintenanceStarted("all", datetime(2030, 1, 1, tzinfo=UTC), "new disk")
+    return await gateways.append(MAINTENANCE_STREAM, window)
+
+
+async def planned(gateways: Gateways, http: httpx.AsyncClient, contract: str) -> int:
+    await started(gateways, http, contract)
+    begins, until = datetime(2030, 1, 1, 2, tzinfo=UTC), datetime(2030, 1, 1, 4, tzinfo=UTC)
+    window = MaintenancePlanned(f"contract:{contract}", begins, until, "new disk")
     return await gateways.append(MAINTENANCE_STREAM, window)
 
 

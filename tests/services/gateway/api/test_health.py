@@ -36,6 +36,7 @@ from tests.services.gateway.api.provoked_health import (
     maintained,
     over_limit,
     paused,
+    planned,
     silent,
     stale,
     started,
@@ -78,11 +79,9 @@ PROVOKED: dict[str, tuple[Provoke, str, str, str]] = {
         agent_stuck, "agent builder on daemon d1 sends heartbeats, and tells no progress: running the tests",
         "look at what it does on daemon d1; POST /api/v1/contracts/{id}/agents/builder/restart", "AgentStuck",
     ),
-    "TASK_UNTAKEN": (
-        untaken, "task write it is pending for role builder: its agent is offline", "start an agent that joins: POST /api/v1/contracts/{id}/agents/builder/join",
-        "TaskCreated",
-    ),
+    "TASK_UNTAKEN": (untaken, "task write it is pending for role builder: its agent is offline", "start an agent that joins: POST /api/v1/contracts/{id}/agents/builder/join", "TaskCreated"),
     "UNDER_MAINTENANCE": (maintained, "maintenance of all until 2030-01-01T00:00:00.000000Z: new disk", "wait, or DELETE /api/v1/maintenance?scope=all", "MaintenanceStarted"),
+    "MAINTENANCE_PLANNED": (planned, "maintenance of contract:{id} is planned from 2030-01-01T02:00:00.000000Z until", "let it come, or DELETE", "MaintenancePlanned"),
     "STALE": (stale, "no activity for longer than the stale threshold", "start a daemon that runs it, or POST /api/v1/contracts/{id}/fail", "StaleDetected"),
     "BLOCKED": (blocked, "it is blocked: no review", "POST /api/v1/contracts/{id}/unblock", "ContractBlocked"),
     "PAUSED": (paused, "it is paused: lunch", "POST /api/v1/contracts/{id}/resume", "ContractPaused"),
@@ -128,7 +127,10 @@ async def test_a_reason_names_its_proof_and_the_next_act(
     contract = str((await created(http))["id"])
     verdict, reasons = await health(http, contract, await provoke(gateways, http, contract))
     reason = reasons[rule.code]
-    assert (reason["kind"], str(reason["text"]).startswith(text)) == (rule.kind, True), reason
+    assert (reason["kind"], str(reason["text"]).startswith(text.replace("{id}", contract))) == (
+        rule.kind,
+        True,
+    ), reason
     assert str(reason["act"]).startswith(next_act.replace("{id}", contract)), reason
     assert datetime.fromisoformat(str(reason["since"])).tzinfo is not None
     assert rule.means in {verdict, "healthy"}

@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import httpx
@@ -17,12 +16,11 @@ from makima_sdk import Http, ProblemError, System
 
 from tests import dead_letters
 from tests.dead_letters import BEAT
-from tests.services.gateway.harness import ADMIN, Gateways, body, created, listed, refused
+from tests.services.gateway.harness import ADMIN, Gateways, body, refused
 from tests.services.gateway.tokens import client_as
 from tests.shared_gateway import gateway_with_detector
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("gateway system")]
-SOON = timedelta(hours=1)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -155,77 +153,6 @@ async def test_a_repeat_with_the_same_key_gets_the_first_answer_and_sends_nothin
         assert (await delete(headers={"Idempotency-Key": "two"})).status_code == 204
     await refused(retry(), 404, "NOT_FOUND")
     await refused(http.get(f"/dead-letters/{first}"), 404, "NOT_FOUND")
-
-
-async def codes(http: httpx.AsyncClient, path: str) -> set[object]:
-    """Of the reasons that the health of a contract gives."""
-    return {reason["code"] for reason in listed(body(await http.get(path))["reasons"])}
-
-
-async def test_a_maintenance_is_started_prolonged_shown_and_ended(
-    gateways: Gateways, system: System, http: httpx.AsyncClient
-) -> None:
-    contract = await created(http)
-    until = datetime.now(UTC) + SOON
-    (window,) = await system.start_maintenance("daemon:d1", until, "new disk")
-    assert (window.scope, window.until, window.reason) == ("daemon:d1", until, "new disk")
-    assert window.started_by == "admin:local"
-    assert await system.maintenance() == (window,)
-    path = f"/contracts/{contract['id']}/health"
-    assert "UNDER_MAINTENANCE" not in await codes(http, path)
-    await system.start_maintenance(f"contract:{contract['id']}", until, "a rest")
-    assert "UNDER_MAINTENANCE" in await codes(http, path)
-    await system.end_maintenance(f"contract:{contract['id']}")
-    later = until + SOON
-    (prolonged,) = await system.start_maintenance("daemon:d1", later, "new disk")
-    assert (prolonged.started_at, prolonged.until) == (window.started_at, later)
-    shown = cast("dict[str, Any]", await system.show())
-    assert [one["scope"] for one in shown["maintenance"]] == ["daemon:d1"]
-    assert await system.end_maintenance("daemon:d1") == ()
-    head = await gateways.log.head()
-    assert await system.end_maintenance("daemon:d1") == ()
-    assert await gateways.log.head() == head
-
-
-async def test_a_window_that_somebody_opens_takes_nobodys_place(
-    gateways: Gateways, system: System, http: httpx.AsyncClient
-) -> None:
-    until = datetime.now(UTC) + SOON
-    window = await system.open_maintenance("daemon:d2", until, "new disk")
-    assert (window.id, window.scope, window.until) == ("daemon:d2", "daemon:d2", until)
-    assert await system.open_maintenance("daemon:d2", until, "new disk") == window
-    wanted = {"scope": "daemon:d2", "until": (until - SOON / 2).isoformat(), "reason": "kernel"}
-    problem = await refused(http.post("/maintenance", json=wanted), 409, "CONFLICT")
-    assert "new disk" in str(problem["detail"])
-    await system.open_maintenance("daemon:d3", until, "kernel")
-    key = {"Idempotency-Key": "ends d2"}
-    assert [(await http.delete("/maintenance/daemon:d2", headers=key)).status_code for _ in range(2)] == [
-        204,
-        204,
-    ]
-    await refused(http.delete("/maintenance/daemon:d2"), 404, "NOT_FOUND")
-    await refused(http.delete("/maintenance/all"), 404, "NOT_FOUND")
-    await refused(http.delete("/maintenance/fleet:x"), 422, "INVALID_REQUEST")
-    assert [one.id for one in await system.maintenance()] == ["daemon:d3"]
-    await system.end_maintenance("daemon:d3")
-
-
-@pytest.mark.parametrize(
-    ("scope", "until"),
-    [
-        ("daemon", SOON),
-        ("daemon:", SOON),
-        ("fleet:x", SOON),
-        ("all", -SOON),
-        ("all", timedelta(days=31)),
-    ],
-)
-async def test_a_maintenance_that_makes_no_sense_is_refused(
-    system: System, scope: str, until: timedelta
-) -> None:
-    with pytest.raises(ProblemError) as found:
-        await system.start_maintenance(scope, datetime.now(UTC) + until, "x")
-    assert found.value.code == "INVALID_REQUEST"
 
 
 async def test_a_cursor_of_another_list_is_refused(http: httpx.AsyncClient) -> None:

@@ -26,6 +26,15 @@ _ME: Final = Me(Role.VIEWER, "ada", "1c0d5b7e-8f43-5a0e-9a55-0f6b1f0c7d44", ["GE
 _WINDOW: Final = MaintenanceWindow(
     "daemon:laptop-1", "daemon:laptop-1", _AT, _UNTIL, "new disk", "admin:local"
 )
+_PLANNED: Final = MaintenanceWindow(
+    "owner:ada",
+    "owner:ada",
+    _UNTIL,
+    datetime(2026, 1, 31, 12, 30, tzinfo=UTC),
+    "kernel",
+    "admin:local",
+    planned=True,
+)
 
 _THRESHOLDS: Final = {"heartbeat_timeout_seconds": Threshold(120.0, "seconds", "default")}
 
@@ -93,6 +102,6 @@ EXAMPLES: Final[Mapping[str, object]] = {
     "DeadLetterView": _LETTER,
     "RetriedDeadLetter": RetriedDeadLetter("MAKIMA_HEARTBEATS", 90344),
     "MaintenanceWindow": _WINDOW,
-    "MaintenanceWindows": MaintenanceWindows([_WINDOW]),
+    "MaintenanceWindows": MaintenanceWindows([_WINDOW, _PLANNED]),
     "StartMaintenanceBody": {"scope": "daemon:laptop-1", "until": _UNTIL, "reason": "new disk"},
 }

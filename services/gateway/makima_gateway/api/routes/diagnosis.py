@@ -20,6 +20,7 @@ async def contract_health(contract_id: ContractId, read: Reading, at: At = None)
         return read.answer(health(await facts_as_they_were(read, contract_id, at)))
     row = await read.contract(contract_id)
     gateway = read.gateway
+    windows, plans = await gateway.maintenance.expected()
     found = await contract_facts(
         gateway.queries,
         gateway.agents,
@@ -28,6 +29,7 @@ async def contract_health(contract_id: ContractId, read: Reading, at: At = None)
         row,
         auto_advance=gateway.advances,
         settings=gateway.settings.contracts,
-        maintenance=await gateway.maintenance.now(),
+        maintenance=windows,
+        plans=plans,
     )
     return read.answer(health(found), version=row.version)

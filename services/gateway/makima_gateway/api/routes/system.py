@@ -40,7 +40,7 @@ async def show_system(read: Reading) -> Response:
         seen = await gateway.replicas.now()
     except (NatsError, TimeoutError) as error:
         raise broker_away(error) from error
-    windows = await gateway.maintenance.now()
+    windows, plans = await gateway.maintenance.expected()
     settings = gateway.settings
     return read.answer(
         System(
@@ -51,7 +51,7 @@ async def show_system(read: Reading) -> Response:
             open_sockets=int(sum(_numbers(seen, "open_sockets"))),
             services=services(seen),
             detector=detector(seen),
-            maintenance=windows_view(windows).items,
+            maintenance=windows_view(windows, plans).items,
             thresholds=thresholds(settings),
             flags=dict[str, bool](settings.feature_flags.model_dump()),
         )

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 from makima_schemas import subjects
 from makima_schemas.maintenance import Windows
+from makima_schemas.planned_maintenance import Plans
 
 from makima_stale_detector.domain.members.heartbeat import UNREAD, HeartbeatSource
 from makima_stale_detector.domain.members.sender import Sender, Tracked
@@ -35,7 +36,7 @@ class Detector:
         self.groups = SenderGroups(self.shards)
         self._pending = PendingVerdicts()
         self._decided_by = decided_by  # id of this replica, for the evidence
-        self.maintenance = Windows()  # as last read from the log
+        self.maintenance, self.plans = Windows(), Plans()  # as last read from the log
         self._forecast = ExpiryForecast(self.shards, self.tracked, self._not_counted, timeouts)
         self._deadlines = Deadlines(self.shards, timeouts)
         self._hold_end = HoldEnd(self.shards, self._forecast, timeouts)
@@ -167,8 +168,11 @@ class Detector:
         Call it every 25 ms.
         """
         findings = Findings()
-        if self.maintenance.open and self.shards.live:
-            findings.maintenance_over += self.maintenance.due(moment(self.shards.watermark))
+        if (self.maintenance.open or self.plans.by_scope) and self.shards.live:
+            now = moment(self.shards.watermark)
+            findings.maintenance_over += self.maintenance.due(now)
+            findings.maintenance_begins += self.plans.beginning(now)
+            findings.maintenance_missed += self.plans.missed(now)
         if not self.warmed_up:
             if not self.shards.live:
                 return findings

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from makima_schemas.maintenance import Window
+from makima_schemas.planned_maintenance import Plan
 
 from makima_stale_detector.domain.verdicts.mass_silence import ClearedBecause
 from makima_stale_detector.domain.verdicts.verdict import Verdict
@@ -33,10 +34,13 @@ class Findings:
 
     Each verdict, on silence or on a restart, is sent to the sender's owner; then call `Detector.resolve` or
     `Detector.reconsider`. Each hold request or release is appended to the log; then call `Detector.hold_recorded`.
-    Maintenance windows that are over are ended in the log; they are found again until the log says so.
+    Maintenance windows that are over are ended in the log, planned ones begun at their time, or ended if nobody began
+    them; each is found again until the log says so.
     """
 
     verdicts: list[Verdict] = field(default_factory=list[Verdict])
     hold_requests: list[HoldRequest] = field(default_factory=list[HoldRequest])
     hold_releases: list[HoldRelease] = field(default_factory=list[HoldRelease])
     maintenance_over: list[Window] = field(default_factory=list[Window])
+    maintenance_begins: list[Plan] = field(default_factory=list[Plan])
+    maintenance_missed: list[Plan] = field(default_factory=list[Plan])
