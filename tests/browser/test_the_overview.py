@@ -8,7 +8,7 @@ import pytest_asyncio
 from makima_local.nats import Nats
 from makima_local.postgres import Postgres
 from makima_schemas.agent import AgentJoined
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from tests.browser.fleet import ask, started
 from tests.browser.pages import signed_in
@@ -44,6 +44,34 @@ async def test_its_first_minute_says_what_to_do_and_draws_nothing_of_nothing(
         await expect(seen.page.get_by_text("Nothing waits for you", exact=True)).to_be_visible()
         for region in REGIONS:
             await expect(seen.page.get_by_role("region", name=region)).to_be_visible()
+        assert seen.complaints == []
+
+
+async def test_a_demo_says_that_its_fleet_is_starting_until_somebody_has_joined(
+    browser: Browser, gateways: Gateways, admin: httpx.AsyncClient
+) -> None:
+    """The gateway's answer, with what `makima up --demo` sets."""
+
+    async def of_a_demo(route: Route) -> None:
+        said = await (answer := await route.fetch()).json()
+        said["me"]["demo"] = True
+        await route.fulfill(response=answer, json=said)
+
+    async with signed_in(browser, admin) as seen:
+        await seen.page.route("**/api/v1/session", of_a_demo)
+        await seen.page.reload()
+        headline = seen.page.get_by_role("heading", level=1)
+        await expect(headline).to_have_text("The demo fleet is starting.")
+        await expect(seen.page.get_by_text("Make the first contract")).to_have_count(0)
+        assert await seen.whole() == []
+        contract = await started(admin, "Is worked on soon")
+        await expect(headline).to_have_text("The demo fleet is starting; 1 contract waits for its agents.")
+        await gateways.append(
+            f"agent-{contract}:builder", AgentJoined(contract, "builder", "k1", "daemon-ada")
+        )
+        await expect(headline).to_have_text(
+            "Nothing waits for you. The one agent is alive; 1 contract is at work."
+        )
         assert seen.complaints == []
 
 

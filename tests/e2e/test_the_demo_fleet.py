@@ -124,6 +124,8 @@ async def test_every_state_is_seen(fleet: Fleet) -> None:
     seen: set[object] = set()
     needed = {*AgentStatus, "stuck", "question", "phase_confirmation", "blocked", "unrecoverable"}
     async with Http(fleet.connection.url, fleet.connection.token, retry_for=PATIENCE) as http:
+        if fleet.system is not None:
+            assert (await http.send("GET", "/me")).body["demo"] is True, "the page says that it is one"
 
         async def all_of_it() -> bool:
             agents = (await http.send("GET", "/agents", query={"limit": 1})).body

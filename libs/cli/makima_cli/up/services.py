@@ -44,7 +44,7 @@ class LocalSystem:
 def services(site: LocalSystem, *, for_demo: bool) -> list[Program]:
     """A program for every installed service, each with its own health port."""
     taken = {site.port}
-    pace: Mapping[str, str] = _pace() if for_demo else {}
+    pace: Mapping[str, str] = {**_pace(), "MAKIMA_HTTP__DEMO": "true"} if for_demo else {}
     return [_service(service, site, _another_port(taken), pace) for service in installed_services()]
 
 

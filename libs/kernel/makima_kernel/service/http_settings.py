@@ -19,6 +19,9 @@ class HttpSettings(BaseModel):
     context: str | None = Field(
         default=None, max_length=64, description="name of this system, which the web page shows"
     )
+    demo: bool = Field(
+        default=False, description="a demo fleet runs beside it, which the web page says while that starts"
+    )
     session_lifetime_days: float = Field(
         default=30, gt=0, le=365, description="of a browser's session; it ends before with its token"
     )

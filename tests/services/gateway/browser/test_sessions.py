@@ -35,6 +35,7 @@ async def test_a_session_may_do_what_its_token_may_and_ends_with_a_sign_out(
         "token_id": made["id"],
         "may": may,
         "context": "the tests",
+        "demo": False,
     }
     await refused(
         browser.post("/api/v1/contracts", json={"name": "x"}, headers=own(browser)), 403, "FORBIDDEN"

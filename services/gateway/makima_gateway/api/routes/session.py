@@ -60,4 +60,5 @@ async def create_sign_in_code(gateway: CurrentGateway, caller: CurrentPrincipal)
 
 def _me(gateway: Gateway, caller: Principal) -> Me:
     may = [operation for operation, rule in POLICY.items() if caller.role in rule.roles]
-    return Me(caller.role, caller.visibility.owner_id, caller.token_id, may, gateway.settings.http.context)
+    http = gateway.settings.http
+    return Me(caller.role, caller.visibility.owner_id, caller.token_id, may, http.context, http.demo)

@@ -47,6 +47,7 @@ class Me:
     token_id: str
     may: list[str]
     context: str | None  # the name of this system, as its operator set it (`http.context`)
+    demo: bool = False  # a demo fleet runs beside it (`http.demo`)
 
 
 @dataclass(frozen=True, slots=True)

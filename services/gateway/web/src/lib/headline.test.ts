@@ -9,6 +9,12 @@ test("it says what waits, who is dead, and what is fine, in this order", () => {
   expect(said({ contracts: 0, agents: 0 })).toBe("No contracts yet.");
 });
 
+test("a demo fleet of which nobody has joined is starting", () => {
+  expect(said({ contracts: 0, agents: 0, starting: true })).toBe("The demo fleet is starting.");
+  expect(said({ contracts: 8, agents: 0, starting: true })).toBe("The demo fleet is starting; 8 contracts wait for its agents.");
+  expect(said({ contracts: 1, agents: 0, starting: true })).toBe("The demo fleet is starting; 1 contract waits for its agents.");
+});
+
 test("one is one", () => {
   expect(said({ needs: 1, agents: 1, atWork: 1 })).toBe("1 thing waits for you. The one agent is alive; 1 contract is at work.");
   expect(said({ agents: 2, dead: 1, beyond: 1 })).toBe("Nothing waits for you. 1 agent is dead, beyond revival; 1 of 2 are alive.");

@@ -9,6 +9,7 @@ export interface Summary {
   readonly agents: number | null; // that are not offline; null: not known, like the next two
   readonly dead: number; // of these, with those beyond revival
   readonly beyond: number;
+  readonly starting?: boolean; // a demo fleet of which nobody has joined yet
 }
 
 export interface Words {
@@ -18,6 +19,7 @@ export interface Words {
 
 /** “5 things wait for you. 3 agents are dead, one of them beyond revival; 33 of 40 are alive.” */
 export function overview(of: Summary): readonly Words[] {
+  if (of.starting) return marked(`The demo fleet is starting${of.contracts === 0 ? "" : `; ${many(of.contracts, "contract")} ${of.contracts === 1 ? "waits" : "wait"} for its agents`}.`);
   if (of.contracts === 0 && !of.agents) return marked("No contracts yet.");
   const waits = of.needs === null ? "" : of.needs === 0 ? "Nothing waits for you. " : `**${many(of.needs, "thing")}** ${of.needs === 1 ? "waits" : "wait"} for you. `;
   const work = `${many(of.atWork, "contract")} ${of.atWork === 1 ? "is" : "are"} at work.`;
