@@ -73,6 +73,9 @@ test-browser: setup  ## The web page in a real Chromium; says why where it canno
 tour: setup  ## Take the pictures of docs/tour.md again, from a running demo (needs a Chromium; 2 minutes)
 	@$(BIN)/python -m tests.browser.tour
 
+states: setup  ## Take a picture of every page in each state, at 1440 and 390 px, light and dark, into TO=folder (needs a Chromium)
+	@$(BIN)/python -m tests.browser.states $(or $(TO),.states)
+
 test-long: setup  ## The tests of guarantees in full, with the long variants that `make test` shortens (MAKIMA_TEST_CHAOS=1)
 	@MAKIMA_TEST_CHAOS=1 $(BIN)/python -m pytest tests/guarantees tests/services/completion_detector/test_a_thousand*.py tests/services/gateway/api/test_fuzz.py tests/daemon/test_a_fleet_under_random_kills.py tests/daemon/test_a_fleet_and_outages.py tests/daemon/test_a_supervised_contract.py -o addopts="--strict-markers --import-mode=importlib" -v --no-header
 
@@ -98,4 +101,4 @@ lock:  ## Resolve the dependencies again; locked packages keep their versions
 upgrade:  ## Resolve the dependencies to their newest versions
 	@rm -f requirements-dev.lock && $(MAKE) -s lock
 
-.PHONY: help setup run test test-browser tour web web-test lint test-containers test-long bench chaos house mutate docs dist lock upgrade
+.PHONY: help setup run test test-browser tour states web web-test lint test-containers test-long bench chaos house mutate docs dist lock upgrade
