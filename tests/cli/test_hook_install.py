@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from makima_cli.hook.settings_file import EVENTS, installed, is_ours, removed
 from makima_cli.main import main
+from makima_daemon.hooks import EFFECTS
 
 install_module = importlib.import_module(
     "makima_cli.hook.install"
@@ -51,6 +52,10 @@ def test_it_is_put_in_at_each_event_and_what_was_there_stays() -> None:
     assert json.loads(removed(after)) == json.loads(FOREIGN) | {
         "hooks": {"PreToolUse": _hooks(FOREIGN)["PreToolUse"]}
     }
+
+
+def test_it_is_put_in_at_each_event_that_means_something_to_the_daemon_and_at_no_other() -> None:
+    assert set(EVENTS) == set(EFFECTS)
 
 
 @pytest.mark.parametrize("before", [None, FOREIGN, FOREIGN.replace("\n", "\r\n"), "{}\n", ""])

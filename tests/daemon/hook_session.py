@@ -58,7 +58,7 @@ SESSION: Final[list[tuple[Event, Effect | None]]] = [
             is_interrupt=False,
             tool_use_id="toolu_01C",
         ),
-        Effect("Bash: Run the tests — failed"),
+        Effect("Bash: Run the tests — failed", moves=False),
     ),
     (
         _event(

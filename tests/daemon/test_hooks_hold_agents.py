@@ -6,7 +6,7 @@ import subprocess
 import sys
 from asyncio.subprocess import PIPE, STDOUT
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
 from makima_daemon import held_agents
@@ -165,7 +165,7 @@ async def test_a_whole_session_through_the_command_that_hooks_run_is_seen_step_b
     async with machine.daemon():
         for event, effect in one_of_each_kind():
             assert await run_hook(machine, contract, event) == b"", event
-            if effect is not None and not effect.leaves:
+            if effect is not None and effect.moves and not effect.leaves:
                 shown = effect.activity
                 await eventually(is_shown, because=f"{shown} is not shown")
             if event["hook_event_name"] == "SessionStart":
@@ -209,6 +209,32 @@ async def test_a_session_that_waits_for_a_person_is_quiet_until_its_next_event_a
         await hook(machine, contract, hook_event_name="SessionEnd")
     coding_agent.kill()
     coding_agent.wait()
+
+
+async def test_a_tool_that_fails_is_a_sign_of_life_and_no_progress(machine: Machine) -> None:
+    contract = await machine.contract()
+    beats = await machine.nats.subscribe(subjects.agent_heartbeat(machine.daemon_id, contract, "builder"))
+
+    async def beat() -> dict[str, object]:
+        return json.loads((await beats.next_msg(PATIENCE)).data)
+
+    async def activity_after(event: str) -> object:
+        """What the second heartbeat tells that was sent after this event: the first one may have been under way."""
+        await hook(machine, contract, hook_event_name=event, tool_name="Bash")
+        at = datetime.now(UTC)
+        while datetime.fromisoformat(str((await beat())["timestamp"])) < at:
+            pass
+        return (await beat()).get("activity")
+
+    async with machine.daemon():
+        await hook(machine, contract, hook_event_name="PostToolUseFailure", tool_name="Bash")
+        await machine.until(contract, "builder", "ready")
+        assert await activity_after("PreToolUse") == "Bash"
+        assert await activity_after("PostToolUseFailure") == "Bash"
+        assert await activity_after("PermissionRequest") == "waiting for a person: may it use Bash"
+        assert await activity_after("PostToolUseFailure") == "Bash — failed"
+        assert "quiet_until" not in await beat()
+        await hook(machine, contract, hook_event_name="SessionEnd")
 
 
 async def test_who_waits_for_a_person_for_long_announces_it_again_and_again(

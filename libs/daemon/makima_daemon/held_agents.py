@@ -173,10 +173,10 @@ async def _shown(agent: Agent, held: _Held) -> None:
                 quiet_until = now() + QUIET_SECONDS
             continue
         held.due.clear()
-        effect = held.effect
+        waited, effect = effect.waits, held.effect
         if effect.leaves:
             return
-        if effect.activity is not None:
+        if effect.activity is not None and (effect.moves or waited):
             agent.report(activity=effect.activity)
         agent.quiet(QUIET_SECONDS if effect.waits else None)
         quiet_until = now() + QUIET_SECONDS

@@ -21,6 +21,7 @@ class Effect:
     activity: str | None = None  # reported with the next beat; a new text is progress
     waits: bool = False  # for a person: quiet until the next event, so that waiting is not being stuck
     leaves: bool = False  # and is held no longer
+    moves: bool = True  # else its activity is reported only in place of waiting: it is no progress
 
 
 def effect_of(event: Event) -> Effect | None:
@@ -40,6 +41,11 @@ def _notified(event: Event) -> Effect | None:
     if not isinstance(kind, str) or kind not in NOTIFICATIONS_THAT_WAIT:
         return None
     return Effect(_shown("waiting for a person:", _text(event, "message") or "a notification"), waits=True)
+
+
+def _failed(event: Event) -> Effect:
+    """It lives, but what fails again and again is to be seen as stuck."""
+    return Effect(_shown(_tool(event), "— failed"), moves=False)
 
 
 def _ended(event: Event) -> Effect | None:
@@ -84,7 +90,7 @@ EFFECTS: Final[Mapping[str, Callable[[Event], Effect | None]]] = {
     "UserPromptSubmit": lambda _: Effect("reading a prompt"),
     "PreToolUse": lambda event: Effect(_shown(_tool(event))),
     "PostToolUse": lambda event: Effect(_shown(_tool(event), "— done")),
-    "PostToolUseFailure": lambda event: Effect(_shown(_tool(event), "— failed")),
+    "PostToolUseFailure": _failed,
     "PermissionRequest": _waiting_for_permission,
     "Notification": _notified,
     "Stop": lambda _: Effect("idle"),

@@ -17,6 +17,7 @@ EVENTS: Final[Mapping[str, bool]] = {
     "UserPromptSubmit": False,
     "PreToolUse": True,
     "PostToolUse": True,
+    "PostToolUseFailure": True,
     "PermissionRequest": True,
     "Notification": False,
     "Stop": False,
