@@ -18,9 +18,11 @@ import asyncpg
 import httpx
 from makima_kernel.event_log.append import new_event
 from makima_local.processes import Program, Runner
+from makima_schemas.agent import AgentJoined, AgentStatusChanged
+from makima_schemas.agent import AgentStatus as S
 from makima_schemas.contract.events import ContractCreated, ContractPaused, ContractResumed, ContractStarted
 from makima_schemas.contract.model import ContractStatus, Phase
-from makima_schemas.identity import stream_name
+from makima_schemas.identity import agent_id, stream_name
 from uuid_utils.compat import uuid7
 
 from tests.bench.served import ROOT, TOKEN
@@ -29,6 +31,8 @@ from tests.kernel.event_log.append_builders import call, command
 BATCHES_PER_SECOND: Final = 25
 AT_ONCE: Final = 500  # contracts made in one call
 MAX_WAIT_SECONDS: Final = 120.0
+ROLE: Final = "builder"
+DAEMON: Final = "build-01"
 
 
 @dataclass(slots=True)
@@ -62,6 +66,23 @@ async def create(pool: asyncpg.Pool, count: int) -> Sequence[str]:
             ),
         )
     return contracts
+
+
+async def join(pool: asyncpg.Pool, contracts: Sequence[str]) -> None:
+    """An agent of each contract, which works."""
+    for start in range(0, len(contracts), AT_ONCE):
+        await call(
+            pool,
+            *(
+                command(
+                    stream_name("agent", agent_id(contract, ROLE)),
+                    new_event(AgentJoined(contract, ROLE, f"{contract}-1", DAEMON)),
+                    new_event(AgentStatusChanged(contract, ROLE, S.READY, S.WORKING, "task")),
+                    expected=0,
+                )
+                for contract in contracts[start : start + AT_ONCE]
+            ),
+        )
 
 
 def _created(number: int) -> ContractCreated:

@@ -1,5 +1,6 @@
-"""P15: `makima contracts monitor` before 10 000 contracts of which 200 change each second: how long a key waits for its
-frame, beside the same keys while nothing changes, and whether its memory grows. `--minutes` says for how long.
+"""P15: `makima contracts monitor` before 10 000 contracts, each with an agent, of which 200 change each second: how long
+a key waits for its frame, beside the same keys while nothing changes, and whether its memory grows. `--minutes` says for
+how long. The first figure is of before the agents join: runs that lack it had no agents at all.
 
 The terminal is textual's headless one: what a real one takes to show the bytes is not measured.
 """
@@ -24,7 +25,7 @@ from makima_kernel.testing import eventually
 from makima_sdk import Connection, Filter
 from textual import events
 
-from tests.bench.changing import Rate, changed_by_another_process, create, shown
+from tests.bench.changing import Rate, changed_by_another_process, create, join, shown
 from tests.bench.figure import BenchEnv, Figure
 from tests.bench.served import TOKEN, provisioned, served
 
@@ -36,6 +37,7 @@ BETWEEN_KEYS_SECONDS: Final = 0.15
 STILL_SECONDS: Final = 15.0
 WARM_UP_SECONDS: Final = 20.0
 PATIENCE_SECONDS: Final = 30.0
+AGENTS_PATIENCE_SECONDS: Final = 120.0  # so many are read every 40 s
 SAMPLES: Final = 8  # of the memory, one each second
 
 
@@ -43,11 +45,14 @@ async def measure(env: BenchEnv) -> list[Figure]:
     dsn = await env.database()
     await provisioned(dsn, env.nats_url)
     async with asyncpg.create_pool(dsn, min_size=1, max_size=2) as pool:
-        await create(pool, CONTRACTS)
+        contracts = await create(pool, CONTRACTS)
         async with served(dsn, env.nats_url, "contract", "gateway") as (gateway, _):
             await shown(gateway, CONTRACTS)
             async with _monitor(gateway) as (picture, state):
                 await eventually(lambda: _is_read(state), PATIENCE_SECONDS, every=0.1)
+                alone = await _keys(picture, STILL_SECONDS)
+                await join(pool, contracts)
+                await eventually(lambda: _have_joined(state), AGENTS_PATIENCE_SECONDS, every=0.1)
                 still = await _keys(picture, STILL_SECONDS)
                 async with changed_by_another_process(dsn, UPDATES_PER_SECOND):
                     await _keys(picture, WARM_UP_SECONDS)
@@ -59,9 +64,11 @@ async def measure(env: BenchEnv) -> list[Figure]:
                     rate = told.per_second()
                     after, lives = await _memory()
                     grown, more = after - before, 100 * (lives - live) / live
-    p95, still_p95 = (quantiles(each, n=20)[18] for each in (waits, still))
-    what = f"terminal monitor, {CONTRACTS:,} contracts, {UPDATES_PER_SECOND}/s"
+    p95, still_p95, alone_p95 = (quantiles(each, n=20)[18] for each in (waits, still, alone))
+    what = f"terminal monitor, {CONTRACTS:,} contracts and as many agents, {UPDATES_PER_SECOND}/s"
+    without = f"terminal monitor, {CONTRACTS:,} contracts, no agents, nothing changes"
     return [
+        Figure("P15", f"{without}: a key's frame, p95", alone_p95, "ms", still_p95, "with agents", "≤ 50 ms", alone_p95 <= 50),
         Figure("P15", f"{what}: a key's frame, p50", median(waits), "ms", median(still), "nothing changes", "", None),
         Figure("P15", f"{what}: a key's frame, p95", p95, "ms", still_p95, "nothing changes", "≤ 50 ms", p95 <= 50),
         Figure("P15", f"{what}: told", rate, "/s", None, None, f"≥ {0.95 * UPDATES_PER_SECOND:g}", rate >= 0.95 * UPDATES_PER_SECOND),
@@ -102,6 +109,12 @@ async def _keys(picture: Picture, seconds: float) -> list[float]:
 
 async def _is_read(state: MonitorState) -> bool:
     return len(state.contracts) == CONTRACTS
+
+
+async def _have_joined(state: MonitorState) -> bool:
+    """And were read: what messages tell of them is less. What their joins had read again is read."""
+    joined = len(state.agents) == CONTRACTS and all(each.connection_id for each in state.agents.values())
+    return joined and not state.unread
 
 
 async def _memory() -> tuple[float, int]:

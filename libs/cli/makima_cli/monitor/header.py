@@ -25,13 +25,13 @@ def headline(state: MonitorState, needs: Sequence[Need], width: int) -> str:
 
 def _counts(state: MonitorState) -> tuple[str, str]:
     """The headline's figures of agents, and of contracts."""
-    count = Counter(each.status_now for each in state.agents.values())
+    count = Counter([each.status_now for each in state.agents.values()])
     alive = count[AgentStatus.READY] + count[AgentStatus.WORKING]
     dead = count[AgentStatus.DEAD] + count[AgentStatus.DEAD_FAILED_REVIVE]
     expected = len(state.agents) - count[AgentStatus.OFFLINE]
-    stuck = sum(each.stuck for each in state.agents.values())
-    active = sum(each.status is ContractStatus.ACTIVE for each in state.contracts.values())
-    stale = sum(each.stale and each.status not in ENDED for each in state.contracts.values())
+    stuck = [each.stuck for each in state.agents.values()].count(True)
+    active = [each.status for each in state.contracts.values()].count(ContractStatus.ACTIVE)
+    stale = sum(each.status not in ENDED for each in state.contracts.values() if each.stale)
     agents = f"{alive}/{expected} alive   {dead} dead   {stuck} stuck"
     return agents, f"{active} contracts active   {stale} stale"
 

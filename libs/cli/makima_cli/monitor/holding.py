@@ -1,10 +1,10 @@
 """What a screen remembers of what it showed: places of rows, texts of cells, and messages of while it is paused."""
 
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar, cast
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -39,52 +39,76 @@ class Held:
 
 @dataclass(slots=True)
 class Places:
-    """The order of a list as it was when the cursor came onto it."""
+    """The order of a list as it was when the cursor came onto it. The cursor is on the row of a key; None: on none."""
 
     of: tuple[str, str] | None = None  # the filter and the order that were in force
-    keys: dict[str, None] = field(default_factory=dict[str, None])
+    keys: dict[Hashable, None] = field(default_factory=dict[Hashable, None])
     new: int = 0  # rows that are not shown, as they came later
 
-    def keep(self, of: tuple[str, str], chosen: str, rows: list[T], key: Callable[[T], str]) -> list[T]:
-        """The rows in their kept places. Without a cursor, or for another filter or order: as they are given."""
-        if not chosen:
-            self.forget()
-            return rows
-        known = {key(row): row for row in rows}
-        if chosen not in known or not self.holds(of, chosen):
-            self.of, self.keys, self.new = of, dict.fromkeys(known), 0
-            return rows
-        kept = [known[each] for each in self.keys if each in known]
+    def keep(self, of: tuple[str, str], chosen: K | None, rows: Mapping[K, T]) -> list[T] | None:
+        """The rows in their kept places; None if there are none: without a cursor, or for another filter or order."""
+        if chosen is None or chosen not in rows or not self.holds(of, chosen):
+            return None
+        kept = [rows[key] for key in cast("Iterable[K]", self.keys) if key in rows]
         self.new = len(rows) - len(kept)
         return kept
 
-    def holds(self, of: tuple[str, str], chosen: str) -> bool:
+    def take(self, of: tuple[str, str], chosen: Hashable | None, keys: Iterable[Hashable]) -> None:
+        """From now on these are the places, if the cursor is on a row."""
+        self.forget()
+        if chosen is not None:
+            self.of, self.keys = of, dict.fromkeys(keys)
+
+    def holds(self, of: tuple[str, str], chosen: Hashable | None) -> bool:
         """True if the rows stand in kept places, and this one among them."""
-        return bool(chosen) and of == self.of and chosen in self.keys
+        return chosen is not None and of == self.of and chosen in self.keys
 
     def forget(self) -> None:
         self.of, self.new = None, 0
-        self.keys.clear()
+        self.keys = {}
 
 
 @dataclass(slots=True)
 class Orders(Generic[K, T]):
-    """Rows by each of several orders. An order begins with what it was last: to sort what is sorted but for a few costs
-    a third, and each row waits for it.
+    """Rows by each of several orders. An order begins with what it was last, and a row that is still the same object is
+    not asked again where it stands: to sort all rows anew costs several times as much, and each key waits for it.
     """
 
     by: Mapping[str, Callable[[T], tuple[object, ...]]]
-    _last: dict[str, list[K]] = field(default_factory=dict[str, list[K]])
+    _rows: dict[K, T] = field(default_factory=dict[K, T])
+    # By name of the order: where each row stands, but for those that are other ones since; and the keys, sorted.
+    _places: dict[str, dict[K, tuple[object, ...]]] = field(
+        default_factory=dict[str, dict[K, tuple[object, ...]]]
+    )
+    _keys: dict[str, list[K]] = field(default_factory=dict[str, list[K]])
 
-    def sort(self, rows: Mapping[K, T], order: str) -> list[T]:
-        """All rows, in the order of this name."""
-        keys = [key for key in self._last.get(order, ()) if key in rows]
-        if len(keys) < len(rows):
+    def follow(self, rows: Mapping[K, T]) -> None:
+        """All rows there are: before each `sort` of some of them."""
+        known = self._rows
+        other = [key for key, row in rows.items() if known.get(key) is not row]
+        known.update((key, rows[key]) for key in other)
+        if len(known) > len(rows):
+            gone = known.keys() - rows.keys()
+            other += gone
+            for key in gone:
+                del known[key]
+        for places in self._places.values():
+            for key in other:
+                places.pop(key, None)
+
+    def sort(self, rows: Mapping[K, T], order: str) -> list[K]:
+        """The keys of these rows, in the order of this name."""
+        by, places = self.by[order], self._places.setdefault(order, {})
+        keys = [key for key in self._keys.get(order, ()) if key in rows]
+        unmoved = len(keys) == len(rows)
+        if not unmoved:
             keys += rows.keys() - set(keys)
-        by = self.by[order]
-        keys.sort(key=lambda key: by(rows[key]))
-        self._last[order] = keys
-        return [rows[key] for key in keys]
+        moved = [key for key in keys if key not in places]
+        if moved or not unmoved:
+            places.update((key, by(rows[key])) for key in moved)
+            keys.sort(key=places.__getitem__)
+        self._keys[order] = keys
+        return keys
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from makima_sdk.agents import AgentRecord, Restarts
 from makima_sdk.models import Contract, Question, read
 
 from makima_cli.event_summary import sentence
-from makima_cli.monitor.holding import Orders
+from makima_cli.monitor.holding import K, Orders, Places, T
 from makima_cli.monitor.model import (
     AGENT_ORDERS,
     CONTRACT_ORDERS,
@@ -171,13 +171,13 @@ class MonitorState(Screen):
         return self.once("contracts", lambda: self._listed(wanted, order, now), of)
 
     def _listed(self, wanted: Wanted, order: str, now: datetime) -> list[Contract]:
-        places, chosen = self.places[Pane.CONTRACTS], self.selected[Pane.CONTRACTS]
-        of = (wanted.text, order)
-        rows = self._contract_orders.sort(self.contracts, order)
+        places, of = self.places[Pane.CONTRACTS], (wanted.text, order)
+        self._contract_orders.follow(self.contracts)
+        chosen, rows = self.selected[Pane.CONTRACTS] or None, self.contracts
         if wanted.text:
-            read = chosen if places.holds(of, chosen) else ""  # it stays while somebody reads it
-            rows = [each for each in rows if each.id == read or wanted.contract(each, now)]
-        return places.keep(of, chosen, rows, lambda each: each.id)
+            read = chosen if places.holds(of, chosen) else None  # it stays while somebody reads it
+            rows = {key: each for key, each in rows.items() if key == read or wanted.contract(each, now)}
+        return _in_places(places, of, chosen, rows, self._contract_orders)
 
     def listed_agents(self) -> list[AgentRecord]:
         """The agents that the filter lets through, in the chosen order and places as contracts."""
@@ -186,16 +186,18 @@ class MonitorState(Screen):
         return self.once("agents", lambda: self._listed_agents(wanted, order), of)
 
     def _listed_agents(self, wanted: Wanted, order: str) -> list[AgentRecord]:
-        rows = self._agent_orders.sort(self.agents, order)
+        self._agent_orders.follow(self.agents)
+        contract_id, _, role = self.selected[Pane.AGENTS].partition("\n")
+        chosen, rows = (contract_id, role) if contract_id else None, self.agents
         if wanted.text:
-            rows = [each for each in rows if wanted.agent(each, self.name(each.contract_id))]
-        places, chosen = self.places[Pane.AGENTS], self.selected[Pane.AGENTS]
-        of = (wanted.text, order)
-        return places.keep(of, chosen, rows, lambda each: f"{each.contract_id}\n{each.role}")
+            rows = {key: each for key, each in rows.items() if wanted.agent(each, self.name(key[0]))}
+        return _in_places(self.places[Pane.AGENTS], (wanted.text, order), chosen, rows, self._agent_orders)
 
     def listed_events(self) -> list[Event]:
         """The latest first. A filter counts where events are the pane."""
         wanted = self.filters[Pane.EVENTS]
+        if not wanted.text:
+            return list(reversed(self.events))
         return [
             each
             for each in reversed(self.events)
@@ -269,3 +271,15 @@ class MonitorState(Screen):
             known.clear()
         self.agents_heard.clear()
         self._deleted.clear()
+
+
+def _in_places(
+    places: Places, of: tuple[str, str], chosen: K | None, rows: dict[K, T], orders: Orders[K, T]
+) -> list[T]:
+    """The rows where they stood when the cursor came onto one of them, else in the order that is in force."""
+    kept = places.keep(of, chosen, rows)
+    if kept is not None:
+        return kept
+    keys = orders.sort(rows, of[1])
+    places.take(of, chosen, keys)
+    return [rows[key] for key in keys]

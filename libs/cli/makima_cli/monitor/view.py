@@ -1,7 +1,8 @@
 """Draws the state as lines: exactly as many as the terminal has, each exactly as wide (terminal.md)."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from makima_cli.monitor import rows
 from makima_cli.monitor.agent_lines import agent_lines
@@ -34,6 +35,7 @@ MIN_SCREEN: Final = (60, 12)  # below this, one line
 FULL_SCREEN: Final = (80, 24)  # below this, what needs you and contracts only
 MOST_NEEDS: Final = 3
 MOST_NEEDS_WIDE: Final = 5
+T = TypeVar("T")
 
 
 def draw(state: MonitorState, width: int, height: int, now: datetime) -> list[Line]:
@@ -137,7 +139,7 @@ def _contracts(state: MonitorState, width: int, height: int, now: datetime) -> l
     chosen = state.selected[Pane.CONTRACTS]
     if not found:
         return [rows.contracts_head(width), (Piece(fit(f" {_nothing(state)}", width)),)]
-    place = next((place for place, each in enumerate(found) if each.id == chosen), 0)
+    place = _place(found, chosen, lambda each: each.id)
     first = window(len(found), place, height - 1)
     on_row = need_here(state) is None
     shown = [
@@ -150,7 +152,7 @@ def _contracts(state: MonitorState, width: int, height: int, now: datetime) -> l
 def _agents(state: MonitorState, width: int, height: int, now: datetime) -> list[Line]:
     found = state.listed_agents()
     chosen = state.selected[Pane.AGENTS] if state.pane is Pane.AGENTS else ""
-    place = next((place for place, each in enumerate(found) if rows.agent_key(each) == chosen), 0)
+    place = _place(found, chosen, rows.agent_key)
     first = window(len(found), place, height - 1)
     shown = [
         rows.agent(state, each, width, now, chosen=rows.agent_key(each) == chosen)
@@ -162,7 +164,7 @@ def _agents(state: MonitorState, width: int, height: int, now: datetime) -> list
 def _events(state: MonitorState, width: int, height: int) -> list[Line]:
     found = state.once("events", state.listed_events, state.filters[Pane.EVENTS].text)
     chosen = state.selected[Pane.EVENTS] if state.pane is Pane.EVENTS else ""
-    place = next((place for place, each in enumerate(found) if rows.event_key(each) == chosen), 0)
+    place = _place(found, chosen, rows.event_key)
     first = window(len(found), place, height) if chosen else 0
     shown = [
         rows.event(state, each, width, chosen=bool(chosen) and rows.event_key(each) == chosen)
@@ -176,3 +178,8 @@ def _nothing(state: MonitorState) -> str:
     if not wanted.text:
         return "No contracts yet." if state.link is Link.LIVE else ""
     return f"No contract matches: {len(state.contracts)} are hidden by the filter {wanted.text}"
+
+
+def _place(found: Sequence[T], chosen: str, key: Callable[[T], str]) -> int:
+    """Of the row under the cursor; the first one without a cursor, of which there may be many thousands."""
+    return next((place for place, each in enumerate(found) if key(each) == chosen), 0) if chosen else 0
