@@ -1,9 +1,11 @@
 """What a person meets who types: whole pictures of a contract, filters that hold together, questions and errors."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import cast
 
 import pytest
+from makima_schemas.silence import StaleDetected
 
 from tests.cli.conftest import Makima
 from tests.cli.contracts import create
@@ -53,6 +55,32 @@ async def test_filters_hold_together(makima: Makima) -> None:
     assert await names("--threshold", "0s", "--status", "active", "--phase", "execute") == {"two"}
     assert await names("--stale") == set(), "each after its own time"
     assert await names("--threshold", "0s") == await names("--threshold", "0s", "--stale") == {"one", "two"}
+
+
+async def test_the_one_that_waits_and_the_one_that_is_stale_are_found_and_no_other(
+    makima: Makima, gateways: Gateways
+) -> None:
+    ids = {
+        name: str((await create(makima, name, "--start"))["id"]) for name in ("waits", "is stale", "goes on")
+    }
+    asked = await gateways.clients[0].post(
+        f"/contracts/{ids['waits']}/questions", json={"question": "which?", "question_type": "text"}
+    )
+    assert asked.is_success, asked.text
+    found = StaleDetected(ids["is stale"], datetime(2026, 1, 31, 10, 30, tzinfo=UTC), 1800.0, 1801.0)
+    position = await gateways.append(f"silence-{ids['is stale']}", found)
+    await gateways.clients[0].get("/contracts", headers={"Makima-Min-Position": str(position)})
+
+    async def names(*options: str) -> set[object]:
+        ran = await makima("contracts", "list", *options, "--format", "json")
+        return {each["name"] for each in cast("list[dict[str, object]]", ran.json)}
+
+    assert await names("--waiting") == {"waits"}
+    assert await names("--stale") == {"is stale"}
+    assert await names("--not-waiting") == {"is stale", "goes on"}
+    assert await names("--not-stale") == {"waits", "goes on"}
+    assert await names("--waiting", "--stale") == set()
+    assert await names("--not-waiting", "--not-stale") == {"goes on"}
 
 
 async def test_a_contract_is_deleted_on_a_terminal_after_a_question_only(
