@@ -59,6 +59,22 @@ async def test_a_handoff_makes_it_ready_and_gives_the_other_role_a_task(makima: 
     ] == ["tester"]
 
 
+async def test_each_step_that_succeeds_is_one_json_value(makima: Makima, team: Team) -> None:
+    async def step(*words: str) -> Mapping[str, object]:
+        ran = await makima("agent", *words, "--format", "json", **CONNECTION)
+        assert (ran.exit, ran.err) == (0, ""), words
+        return _object(ran.json)
+
+    created = await team.task("build it")
+    assert (await step("wait-for-task"))["id"] == created.id
+    started = await step("task-started", created.id)
+    assert (started["id"], started["status"]) == (created.id, "running")
+    handed = await step("handoff", created.id, "--to", "tester")
+    assert (handed["role"], handed["status"]) == ("tester", "pending"), "the task that goes on"
+    await step("leave")
+    await team.turns("offline")
+
+
 async def test_a_task_that_failed_is_told_as_failed(makima: Makima, team: Team) -> None:
     await team.task("build it")
     task = _object((await makima("agent", "wait-for-task", **CONNECTION)).json)

@@ -54,6 +54,15 @@ def test_a_context_is_added_used_and_listed(home: Path) -> None:
     )
 
 
+def test_an_added_and_a_chosen_context_are_one_json_value_each(home: Path) -> None:
+    said = {"name": "work", "url": "http://h", "has_token": False, "current": True}
+    added = run("add", "work", "--url", "http://h", "--format", "json")
+    assert (added.exit_code, orjson.loads(added.stdout)) == (0, said)
+    used = run("use", "work", "--format", "json")
+    assert (used.exit_code, orjson.loads(used.stdout)) == (0, {"name": "work", "current": True})
+    assert home.exists()
+
+
 @pytest.mark.parametrize("format_", ["table", "json", "compact"])
 def test_no_secret_is_ever_printed(home: Path, format_: str) -> None:
     url = "http://user:secret@127.0.0.1:1"

@@ -81,6 +81,9 @@ def test_logs_are_shown_by_contract_and_role(config: Path) -> None:
         "--format",
         "json",
     )
+    assert (only.exit_code, only.stderr) == (0, "")
     assert json.loads(only.stdout) == {"contract_id": "c1", "role": "builder", "line": "two\u0007"}
+    every = run("logs", "--config", str(config), "--format", "json")
+    assert [json.loads(line)["line"] for line in every.stdout.splitlines()] == ["one", "two\u0007", "three"]
     assert run("logs", "--config", str(config), "--contract", "../..").exit_code == 2
     assert run("logs", "--config", str(config), "--contract", "c2").stdout == ""

@@ -50,12 +50,17 @@ async def test_dead_letters_are_listed_shown_sent_again_and_deleted(
     assert table[2].split()[-1].endswith("s"), "the seconds in which a retry tells the truth"
     shown = await makima("dead-letters", "show", "2")
     assert (shown.exit, "\x1b" in shown.out, "would not help" in shown.out) == (0, False, True)
+    whole = await makima("dead-letters", "show", "2", "--format", "json")
+    assert (whole.exit, cast("Json", whole.json)["id"]) == (0, "2")
     refused = await makima("dead-letters", "retry", "2")
     assert (refused.exit, "mend its sender" in refused.err) == (5, True)
     sent = await makima("dead-letters", "retry", "1", "--format", "json")
     assert (sent.exit, cast("Json", sent.json)["stream"]) == (0, "MAKIMA_HEARTBEATS")
     deleted = await makima("dead-letters", "delete", "2")
     assert (deleted.exit, deleted.out) == (0, "2 is deleted\n")
+    await dead_letters.leave(gateways.replicas[0].nats, BEAT)
+    as_json = await makima("dead-letters", "delete", "3", "--format", "json")
+    assert (as_json.exit, as_json.json) == (0, {"id": "3", "deleted": True})
     assert (await makima("dead-letters", "show", "2")).exit == 3
     assert (await makima("dead-letters", "list", "--format", "compact")).out == ""
 
@@ -78,6 +83,9 @@ async def test_maintenance_is_started_once_replaced_when_asked_and_ended(makima:
     assert table[1].startswith("daemon:d1 ")
     assert (await makima("maintenance", "end", "daemon:d1")).exit == 0
     assert (await makima("maintenance", "list", "--format", "compact")).out == ""
+    assert (await makima(*start, "--for", "2h")).exit == 0
+    ended = await makima("maintenance", "end", "daemon:d1", "--format", "json")
+    assert (ended.exit, ended.json) == (0, {"scope": "daemon:d1", "ended": True})
 
 
 async def test_maintenance_is_planned_listed_with_its_beginning_and_called_off(makima: Makima) -> None:

@@ -224,5 +224,7 @@ async def test_a_supervisor_is_restarted_by_its_daemon(makima: Makima, gateways:
         await nats.subscribe(subjects.daemon_signal("d-restart", "restart"), cb=hear)
         await confirm_subscriptions(nats)
         ran = await makima("contracts", "restart-supervisor", contract, "--reason", "it hangs")
+        as_json = await makima("contracts", "restart-supervisor", contract, "--format", "json")
     assert (ran.exit, ran.out) == (0, f"daemon d-restart is asked to restart supervisor r{contract}\n")
-    assert [contract in each.decode() for each in heard] == [True]
+    assert (as_json.exit, cast("Json", as_json.json)["daemon_id"]) == (0, "d-restart")
+    assert [contract in each.decode() for each in heard] == [True, True]

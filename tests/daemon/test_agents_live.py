@@ -90,7 +90,18 @@ async def test_a_restart_that_a_person_asks_for_replaces_the_process(machine: Ma
         contract = await machine.started("steady")
         await machine.until(contract, "steady", "ready")
         first = await machine.one_process(contract)
-        asking = ("agent", "restart", "--contract", contract, "--role", "steady", "--reason", "it loops")
+        asking = (
+            "agent",
+            "restart",
+            "--contract",
+            contract,
+            "--role",
+            "steady",
+            "--reason",
+            "it loops",
+            "--format",
+            "json",
+        )
         environ = {
             "MAKIMA_URL": machine.connection.url,
             "MAKIMA_TOKEN": ADMIN,
@@ -100,7 +111,8 @@ async def test_a_restart_that_a_person_asks_for_replaces_the_process(machine: Ma
             sys.executable, "-m", "makima_cli.main", *asking, env=environ, stdout=PIPE, stderr=PIPE
         )
         out, err = await asyncio.wait_for(makima.communicate(), PATIENCE)
-        assert (makima.returncode, out, err) == (0, b"the daemon is asked to restart steady\n", b"")
+        assert (makima.returncode, err) == (0, b"")
+        assert json.loads(out)["role"] == "steady"
         await machine.until(contract, "steady", "ready", "restarting", "ready")
         await machine.one_process(contract, other_than=first)
         assert not psutil.pid_exists(first)
