@@ -1,18 +1,26 @@
 """A command on a terminal on which somebody has typed."""
 
+import fcntl
 import os
+import struct
 import sys
+import termios
 from collections.abc import Mapping
 
 
-def on_a_terminal(typed: bytes, environ: Mapping[str, str], *arguments: str) -> str:
+def on_a_terminal(typed: bytes, environ: Mapping[str, str], *arguments: str, columns: int = 80) -> str:
     """What the command prints; what was typed is among it, as a terminal echoes it."""
     ours, its = os.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     os.write(ours, typed)
     child = os.posix_spawn(
         sys.executable,
         [sys.executable, "-m", "makima_cli.main", *arguments],
-        {**environ, "NO_COLOR": "1", "TERM": "dumb"},
+        {
+            **{name: value for name, value in environ.items() if name not in {"COLUMNS", "LINES"}},
+            "NO_COLOR": "1",
+            "TERM": "dumb",
+        },
         file_actions=[
             *((os.POSIX_SPAWN_DUP2, its, each) for each in (0, 1, 2)),
             (os.POSIX_SPAWN_CLOSE, ours),

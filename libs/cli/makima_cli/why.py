@@ -13,6 +13,7 @@ from makima_cli.event_summary import agent_word
 from makima_cli.evidence import evidence_lines, no_verdict, status_lines
 from makima_cli.readable import say
 from makima_cli.session import Session, echo_json, with_session
+from makima_cli.wrapping import say_under
 
 NOT_THERE: Final = 404
 
@@ -66,23 +67,23 @@ def _print(who: str, subject: Json, verdicts: Sequence[Json]) -> None:
     if "agent_status" in subject:
         basis = "reported" if subject.get("evidence") is None else "concluded from silence"
         word = agent_word(subject["agent_status"])
-        say(f"agent {who} is {word}, since {render.ago(subject['since'])} ({basis})")
+        say_under("", f"agent {who} is {word}, since {render.ago(subject['since'])} ({basis})")
         for line in status_lines({**subject, "contract_id": who.partition("/")[0]}):
-            say(f"  {line}")
+            say_under("  ", line)
         if subject.get("stuck"):
-            say(f"  it sends heartbeats, and told no progress for {render.ago(subject.get('progress_at'))}")
+            moved = render.ago(subject.get("progress_at"))
+            say_under("  ", f"it sends heartbeats, and told no progress for {moved}")
     else:
         state = "connected" if subject["connected"] else "disconnected"
-        say(
-            f"daemon {who} is {state}; its last heartbeat came {render.ago(subject.get('last_heartbeat'))} ago"
-        )
+        heard = render.ago(subject.get("last_heartbeat"))
+        say_under("", f"daemon {who} is {state}; its last heartbeat came {heard} ago")
     if not verdicts:
-        say(f"└─ {no_verdict(subject)}")
+        say_under("└─ ", no_verdict(subject))
     for number, verdict in enumerate(verdicts, 1):
         last = number == len(verdicts)
-        say(
-            f"{'└─' if last else '├─'} [inference] {verdict['at']}: {verdict['old_status']} → {verdict['new_status']}"
-            f"  ({verdict['event']} of {verdict['stream']} at position {verdict['position']})"
-        )
+        change = f"{verdict['at']}: {verdict['old_status']} → {verdict['new_status']}"
+        event = f"({verdict['event']} of {verdict['stream']} at position {verdict['position']})"
+        say_under(f"{'└─' if last else '├─'} [inference] ", f"{change}  {event}")
         for line in evidence_lines(cast("Mapping[str, object]", verdict["evidence"])):
-            say(f"{'   ' if last else '│  '}   {line}")
+            basis, _, text = line.partition("] ")
+            say_under(f"{'   ' if last else '│  '}   {basis}] ", text)

@@ -12,6 +12,7 @@ from makima_cli.phases import phase_after
 from makima_cli.readable import say
 from makima_cli.render import ago
 from makima_cli.session import Session, echo_json, with_session
+from makima_cli.wrapping import say_under
 
 # The kinds that the tree has lines for.
 CONDITIONS: Final = frozenset({"deliverable", "tasks", "task", "validator"})
@@ -99,22 +100,23 @@ def _leaves(explained: Json) -> Iterator[Json]:
 
 def _print(explained: Json) -> None:
     to = explained["next_phase"]
-    say(f"{explained['id']}  {explained['name']}")
+    say_under(f"{explained['id']}  ", explained["name"])
     if explained["status"] in ENDED:
-        say(f"└─ [fact] it is {explained['status']}: there is nothing left to advance to")
+        say_under("└─ [fact] ", f"it is {explained['status']}: there is nothing left to advance to")
         return
     reasons = cast("Sequence[Json]", explained["reasons"])
-    say(f"├─ [fact] status {explained['status']}, phase {explained['phase']}, next {to or 'its completion'}")
+    status = f"status {explained['status']}, phase {explained['phase']}, next {to or 'its completion'}"
+    say_under("├─ [fact] ", status)
     gate = cast("Sequence[Json]", explained["gate"])
     last_of_gate = "├─" if reasons else "└─"
-    say(f"├─ [fact] {_moved_by(explained)}")
+    say_under("├─ [fact] ", _moved_by(explained))
     met = "satisfied" if explained["ready"] else "not satisfied"
-    say(f"{last_of_gate} [fact] the gate of phase {explained['phase']} is {met}")
+    say_under(f"{last_of_gate} [fact] ", f"the gate of phase {explained['phase']} is {met}")
     margin = "│  " if reasons else "   "
     conditions = [_condition(each) for each in cast("Sequence[Json]", explained["conditions"])]
     stated = [each for each in conditions if each]
     for number, each in enumerate(stated, 1):
-        say(f"{margin}{'├─' if gate or number < len(stated) else '└─'} [fact] {each}")
+        say_under(f"{margin}{'├─' if gate or number < len(stated) else '└─'} [fact] ", each)
     _branch(gate, margin)
     _branch(reasons, "")
 
@@ -151,7 +153,8 @@ def _branch(lines: Sequence[Json], margin: str) -> None:
     for number, line in enumerate(lines, 1):
         end = number == len(lines)
         since = f"  ({ago(line['since'])})" if line.get("since") else ""
-        say(f"{margin}{'└─' if end else '├─'} [{line['kind']}] {line['code']}: {line['text']}{since}")
+        head = f"{margin}{'└─' if end else '├─'} [{line['kind']}] "
+        say_under(head, f"{line['code']}: {line['text']}{since}")
         under = f"{margin}{'   ' if end else '│  '}"
-        say(f"{under}   who: {line['who']}")
-        say(f"{under}   do:  {line['act']}")
+        say_under(f"{under}   who: ", line["who"])
+        say_under(f"{under}   do:  ", line["act"])

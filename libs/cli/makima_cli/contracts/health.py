@@ -13,6 +13,7 @@ from makima_cli.readable import say
 from makima_cli.render import Row
 from makima_cli.session import Session, echo_json, with_session
 from makima_cli.watching import WATCH, print_once_or_watch
+from makima_cli.wrapping import say_under
 
 
 @click.command()
@@ -41,7 +42,7 @@ def _print(session: Session, contract_id: str, found: Json) -> None:
             f"{contract_id} {found['verdict']} {','.join(str(reason['code']) for reason in reasons)}".rstrip()
         )
     else:
-        say(f"{contract_id} is {found['verdict']}")
+        say_under("", f"{contract_id} is {found['verdict']}")
         for reason in reasons:
             print_reason(reason, "  ")
 
@@ -49,11 +50,11 @@ def _print(session: Session, contract_id: str, found: Json) -> None:
 def print_reason(reason: Row, margin: str) -> None:
     """What is so, since when, what proves it, who must act and how."""
     since = f"  ({render.ago(reason['since'])})" if reason.get("since") else ""
-    say(f"{margin}[{reason['kind']}] {reason['code']}: {reason['text']}{since}")
+    say_under(f"{margin}[{reason['kind']}] ", f"{reason['code']}: {reason['text']}{since}")
     if reason.get("proof"):
-        say(f"{margin}    proof: {_proof(cast('Row', reason['proof']))}")
-    say(f"{margin}    who:   {who(reason['code'])}")
-    say(f"{margin}    do:    {as_command(reason['act'])}")
+        say_under(f"{margin}    proof: ", _proof(cast("Row", reason["proof"])))
+    say_under(f"{margin}    who:   ", who(reason["code"]))
+    say_under(f"{margin}    do:    ", as_command(reason["act"]))
 
 
 def _proof(proof: Row) -> str:
