@@ -88,6 +88,8 @@ async def test_waiting_has_an_end_and_asking_again_gives_the_same_task(makima: M
     await team.turns("ready")  # a script waits again
     await team.task("build it")
     first = await makima("agent", "wait-for-task", **CONNECTION)
+    line = await makima("agent", "wait-for-task", "--format", "compact", **CONNECTION)
+    assert line.out == f"{_object(first.json)['id']} build it\n"
     again = await makima("agent", "wait-for-task", **CONNECTION)
     assert _object(first.json)["id"] == _object(again.json)["id"]
 

@@ -70,6 +70,20 @@ def test_what_was_written_is_taken_back_to_the_byte(settings: Path, before: str 
     assert (settings.read_bytes().decode() if settings.exists() else None) == (before or None)
 
 
+@pytest.mark.parametrize("remove", [False, True])
+def test_the_change_is_shown_also_where_nobody_is_asked(settings: Path, *, remove: bool) -> None:
+    """For whoever reads the log of a script; with JSON it is a member."""
+    if remove:
+        install(settings, "--yes")
+    options = ("--yes", *(["--remove"] if remove else []))
+    assert f'{"-" if remove else "+"}  "hooks": {{' in install(settings, *options).stderr
+    undone = install(settings, "--yes", *([] if remove else ["--remove"]), "--format", "json")
+    assert (undone.stderr, f'{"+" if remove else "-"}  "hooks": {{' in json.loads(undone.stdout)["diff"]) == (
+        "",
+        True,
+    )
+
+
 def test_what_others_wrote_since_stays_when_it_is_taken_out(settings: Path) -> None:
     install(settings, "--yes")
     changed = json.loads(settings.read_text()) | {"model": "opus"}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 ID: Final = "4e8abb1d"
-WHOLE_ID: Final = "4e8abb1d-6f0c-4b0e-9f57-2b1d0c9a7e34"  # options take no short ids
+WHOLE_ID: Final = "4e8abb1d-6f0c-4b0e-9f57-2b1d0c9a7e34"  # for scripts: a short one is looked up each time
 EXAMPLES: Final[Mapping[str, tuple[str, str]]] = {
     "up": ("makima up --demo", "makima up --ephemeral --port 0 --nats-port 0 --json"),
     "open": ("makima open", "makima open --no-browser"),

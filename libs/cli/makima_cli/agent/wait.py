@@ -10,6 +10,7 @@ from makima_sdk.models import Task
 from makima_cli import exits
 from makima_cli.agent_identity import Identity, with_identity
 from makima_cli.agent_process import conclude
+from makima_cli.readable import say
 from makima_cli.session import Session, echo_json, with_session
 
 ENDED: Final = "the contract has ended: no task will come"
@@ -24,9 +25,9 @@ ENDED: Final = "the contract has ended: no task will come"
     help="Stop waiting after this time (exit code 7); 0: no limit.",
 )
 @with_identity
-@with_session("json")
+@with_session("json", "text")
 def wait_for_task(session: Session, *, identity: Identity, timeout: float) -> None:
-    """Join, wait until there is a task for the role, claim it, and print it as JSON.
+    """Join, wait until there is a task for the role, claim it, and print it as JSON, or as its id and its name.
 
     A task that the agent holds already is printed at once. The agent stays joined, for `task-started`; Ctrl-C and
     SIGTERM make it leave. Exit code 5 if the contract has ended.
@@ -38,7 +39,10 @@ def wait_for_task(session: Session, *, identity: Identity, timeout: float) -> No
         exits.exit_with(exits.TIMED_OUT, "TIMED_OUT", detail, as_json=session.as_json)
     if task is None:
         exits.exit_with(exits.REFUSED, "CONTRACT_ENDED", ENDED, as_json=session.as_json)
-    echo_json(task)
+    if session.as_json:
+        echo_json(task)
+    else:
+        say(f"{task.id} {task.name}")
 
 
 async def _next(session: Session, identity: Identity, timeout: float) -> Task | None:

@@ -52,8 +52,11 @@ def install(settings: Path, *, only_print: bool, remove: bool, yes: bool, output
         click.echo(after, nl=False)
         return
     diff = "".join(_diff(settings, before or "", after))
+    if diff and not (yes and as_json):  # where it is a member of the answer
+        for line in diff.splitlines():
+            say(line, err=True)
     if diff and not yes:
-        _ask(diff, settings)
+        _ask(settings)
     if diff:
         _write(file, before, after, as_json=as_json)
         _keep(file, before, after, remove=remove)
@@ -96,9 +99,7 @@ def _diff(settings: Path, before: str, after: str) -> list[str]:
     ]
 
 
-def _ask(diff: str, settings: Path) -> None:
-    for line in diff.splitlines():
-        say(line, err=True)
+def _ask(settings: Path) -> None:
     require_terminal("add --yes")
     if not click.confirm(f"Write {settings}?", err=True):
         sys.exit(exits.FAILED)
