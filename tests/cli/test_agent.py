@@ -67,7 +67,7 @@ async def test_each_step_that_succeeds_is_one_json_value(makima: Makima, team: T
 
     created = await team.task("build it")
     assert (await step("wait-for-task"))["id"] == created.id
-    started = await step("task-started", created.id)
+    started = await step("task-started", created.id[:8])
     assert (started["id"], started["status"]) == (created.id, "running")
     handed = await step("handoff", created.id, "--to", "tester")
     assert (handed["role"], handed["status"]) == ("tester", "pending"), "the task that goes on"

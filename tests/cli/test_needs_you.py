@@ -116,7 +116,7 @@ async def test_without_a_terminal_nothing_is_asked_and_the_flag_is_named(
     assert (by_key.exit, by_key.out) == (0, "answered: sure?\n")
 
 
-async def teston_a_terminal_it_shows_what_the_number_means_and_asks(
+async def test_on_a_terminal_it_shows_what_the_number_means_and_asks(
     makima: Makima, gateways: Gateways, environ: dict[str, str]
 ) -> None:
     contract = str((await create(makima, "first", "--start"))["id"])

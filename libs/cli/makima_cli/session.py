@@ -75,7 +75,7 @@ class Session:
     def whole(self, option: str, value: object, contract_id: object = "") -> object:
         """An argument of a command, with the ids in it that were shortened made whole.
 
-        `contract_id`: the contract that the command names, if any, whose questions are looked at.
+        `contract_id`: the contract that the command names, if any, whose questions and tasks are looked at.
         """
         if isinstance(value, Identity):
             return replace(value, contract_id=str(self.whole("contract", value.contract_id)))
@@ -91,9 +91,13 @@ class Session:
 
     def all_whole(self, options: Mapping[str, object]) -> dict[str, object]:
         """The same, of all of a command; the contract's first, as others are looked up in it."""
-        contract_id = self.whole("contract_id", options.get("contract_id"))
-        made = {**options, "contract_id": contract_id} if "contract_id" in options else options
-        return {name: self.whole(name, value, contract_id) for name, value in made.items()}
+        first = {name: options[name] for name in ("contract_id", "identity") if name in options}
+        named = {name: self.whole(name, value) for name, value in first.items()}
+        identity = named.get("identity")
+        of = identity.contract_id if isinstance(identity, Identity) else named.get("contract_id")
+        return {
+            name: named[name] if name in named else self.whole(name, options[name], of) for name in options
+        }
 
     def send(self, method: str, path: str, body: Json | None = None) -> Json:
         """Send one request and return the JSON object of the response."""

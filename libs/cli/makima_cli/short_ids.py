@@ -24,6 +24,7 @@ SHORTENED: Final[Mapping[str, tuple[str, str]]] = {
     "contract_ids": CONTRACTS,
     "contract": CONTRACTS,
     "question_id": ("/contracts/{contract_id}/questions", "questions"),
+    "task_id": ("/contracts/{contract_id}/tasks", "tasks"),
     "token_id": ("/tokens", "tokens"),
 }
 

@@ -24,7 +24,8 @@ def under(head: str, text: str, columns: int) -> list[str]:
     from rich.cells import cell_len, chop_cells  # noqa: PLC0415 - takes longer than many commands
 
     margin = re.sub("[^│ ]", " ", head.replace("├", "│"))
-    lines, line = [], head
+    lines: list[str] = []
+    line = head
     for word in re.findall(r" *[^ ]+", text):
         if cell_len(line + word) <= columns:
             line += word
