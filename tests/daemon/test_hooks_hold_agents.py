@@ -6,30 +6,19 @@ import subprocess
 import sys
 from asyncio.subprocess import PIPE, STDOUT
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 from makima_daemon import held_agents
 from makima_daemon.hooks import Event
 from makima_kernel.testing import PATIENCE, eventually
-from makima_schemas import subjects
 from makima_sdk.local_socket import LISTED_PIDS
 
+from tests.daemon.hook_calls import hook
 from tests.daemon.hook_session import SESSION_ID, one_of_each_kind
 from tests.daemon.machine import Machine
 from tests.sdk.proxy import Proxy
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("daemon agents")]
-
-
-async def hook(machine: Machine, contract: str, **event: object) -> dict[str, object]:
-    reader, writer = await asyncio.open_unix_connection(machine.workspace.socket)
-    ids = {"contract_id": contract, "role": event.pop("role", "builder"), "connection_id": "k1"}
-    said = {"op": "hook", **ids, "pids": event.pop("pids", []), "event": event}
-    writer.write(json.dumps(said).encode() + b"\n")
-    answer = json.loads(await reader.readline())
-    writer.close()
-    return answer
 
 
 async def activity(machine: Machine, contract: str) -> str | None:
@@ -172,84 +161,6 @@ async def test_a_whole_session_through_the_command_that_hooks_run_is_seen_step_b
                 record = await machine.gateways.clients[0].get(f"/contracts/{contract}/agents/builder")
                 assert record.json()["connection_id"] == SESSION_ID
     assert await machine.statuses(contract, "builder") == ["ready", "offline"]
-
-
-async def test_a_session_that_waits_for_a_person_is_quiet_until_its_next_event_and_its_process_is_told_of(
-    machine: Machine,
-) -> None:
-    contract = await machine.contract()
-    beats = await machine.nats.subscribe(subjects.agent_heartbeat(machine.daemon_id, contract, "builder"))
-
-    async def beat(activity: str) -> dict[str, object]:
-        """The first heartbeat that tells this."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                told = json.loads((await beats.next_msg(PATIENCE)).data)
-                if told.get("activity") == activity:
-                    return told
-
-    def quiet_seconds(told: dict[str, object]) -> float:
-        until, sent = (datetime.fromisoformat(str(told[name])) for name in ("quiet_until", "timestamp"))
-        return (until - sent).total_seconds()
-
-    coding_agent = subprocess.Popen(["sleep", "300"])  # noqa: ASYNC220 - as above
-    asks = {"hook_event_name": "PermissionRequest", "tool_name": "Bash"}
-    async with machine.daemon():
-        await hook(machine, contract, hook_event_name="SessionStart", pids=[coding_agent.pid])
-        started = await beat("session started")
-        assert "quiet_until" not in started
-        child = started["child"]
-        assert isinstance(child, dict)
-        assert (child["pid"], child["command"]) == (coding_agent.pid, "sleep")
-        await hook(machine, contract, **asks)
-        waits = await beat("waiting for a person: may it use Bash")
-        assert 0 < quiet_seconds(waits) <= held_agents.QUIET_SECONDS
-        await hook(machine, contract, hook_event_name="PostToolUse", tool_name="Bash")
-        assert "quiet_until" not in await beat("Bash — done")
-        await hook(machine, contract, hook_event_name="SessionEnd")
-    coding_agent.kill()
-    coding_agent.wait()
-
-
-async def test_a_tool_that_fails_is_a_sign_of_life_and_no_progress(machine: Machine) -> None:
-    contract = await machine.contract()
-    beats = await machine.nats.subscribe(subjects.agent_heartbeat(machine.daemon_id, contract, "builder"))
-
-    async def beat() -> dict[str, object]:
-        return json.loads((await beats.next_msg(PATIENCE)).data)
-
-    async def activity_after(event: str) -> object:
-        """What the second heartbeat tells that was sent after this event: the first one may have been under way."""
-        await hook(machine, contract, hook_event_name=event, tool_name="Bash")
-        at = datetime.now(UTC)
-        while datetime.fromisoformat(str((await beat())["timestamp"])) < at:
-            pass
-        return (await beat()).get("activity")
-
-    async with machine.daemon():
-        await hook(machine, contract, hook_event_name="PostToolUseFailure", tool_name="Bash")
-        await machine.until(contract, "builder", "ready")
-        assert await activity_after("PreToolUse") == "Bash"
-        assert await activity_after("PostToolUseFailure") == "Bash"
-        assert await activity_after("PermissionRequest") == "waiting for a person: may it use Bash"
-        assert await activity_after("PostToolUseFailure") == "Bash — failed"
-        assert "quiet_until" not in await beat()
-        await hook(machine, contract, hook_event_name="SessionEnd")
-
-
-async def test_who_waits_for_a_person_for_long_announces_it_again_and_again(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(held_agents, "GONE_POLL_SECONDS", 0.05)
-    monkeypatch.setattr(held_agents, "QUIET_SECONDS", 2.0)
-    contract = await machine.contract()
-    beats = await machine.nats.subscribe(subjects.agent_heartbeat(machine.daemon_id, contract, "builder"))
-    until: set[object] = set()
-    async with machine.daemon():
-        await hook(machine, contract, hook_event_name="PermissionRequest", tool_name="Bash")
-        async with asyncio.timeout(PATIENCE):
-            while len(until) < 3:  # from one event
-                until |= {json.loads((await beats.next_msg(PATIENCE)).data).get("quiet_until")} - {None}
 
 
 async def test_while_makima_is_away_a_hook_is_answered_at_once_and_the_agent_is_joined_when_it_is_back(

@@ -111,6 +111,18 @@ class Orders(Generic[K, T]):
         return keys
 
 
+def in_places(
+    places: Places, of: tuple[str, str], chosen: K | None, rows: dict[K, T], orders: Orders[K, T]
+) -> list[T]:
+    """The rows where they stood when the cursor came onto one of them, else in the order that is in force."""
+    kept = places.keep(of, chosen, rows)
+    if kept is not None:
+        return kept
+    keys = orders.sort(rows, of[1])
+    places.take(of, chosen, keys)
+    return [rows[key] for key in keys]
+
+
 @dataclass(slots=True)
 class Cells:
     """What each cell showed when it was drawn last, and when that changed. The latest `MAX_CELLS` are known."""

@@ -17,7 +17,7 @@ from makima_sdk.agents import AgentRecord, Restarts
 from makima_sdk.models import Contract, Question, read
 
 from makima_cli.event_summary import sentence
-from makima_cli.monitor.holding import K, Orders, Places, T
+from makima_cli.monitor.holding import Orders, in_places
 from makima_cli.monitor.model import (
     AGENT_ORDERS,
     CONTRACT_ORDERS,
@@ -177,7 +177,7 @@ class MonitorState(Screen):
         if wanted.text:
             read = chosen if places.holds(of, chosen) else None  # it stays while somebody reads it
             rows = {key: each for key, each in rows.items() if key == read or wanted.contract(each, now)}
-        return _in_places(places, of, chosen, rows, self._contract_orders)
+        return in_places(places, of, chosen, rows, self._contract_orders)
 
     def listed_agents(self) -> list[AgentRecord]:
         """The agents that the filter lets through, in the chosen order and places as contracts."""
@@ -191,7 +191,7 @@ class MonitorState(Screen):
         chosen, rows = (contract_id, role) if contract_id else None, self.agents
         if wanted.text:
             rows = {key: each for key, each in rows.items() if wanted.agent(each, self.name(key[0]))}
-        return _in_places(self.places[Pane.AGENTS], (wanted.text, order), chosen, rows, self._agent_orders)
+        return in_places(self.places[Pane.AGENTS], (wanted.text, order), chosen, rows, self._agent_orders)
 
     def listed_events(self) -> list[Event]:
         """The latest first. A filter counts where events are the pane."""
@@ -271,15 +271,3 @@ class MonitorState(Screen):
             known.clear()
         self.agents_heard.clear()
         self._deleted.clear()
-
-
-def _in_places(
-    places: Places, of: tuple[str, str], chosen: K | None, rows: dict[K, T], orders: Orders[K, T]
-) -> list[T]:
-    """The rows where they stood when the cursor came onto one of them, else in the order that is in force."""
-    kept = places.keep(of, chosen, rows)
-    if kept is not None:
-        return kept
-    keys = orders.sort(rows, of[1])
-    places.take(of, chosen, keys)
-    return [rows[key] for key in keys]
