@@ -25,7 +25,7 @@ def headline(state: MonitorState, needs: Sequence[Need], width: int) -> str:
 
 def _counts(state: MonitorState) -> tuple[str, str]:
     """The headline's figures of agents, and of contracts."""
-    count = Counter([each.status_now for each in state.agents.values()])
+    count = Counter([each.agent_status or each.status_now for each in state.agents.values()])
     alive = count[AgentStatus.READY] + count[AgentStatus.WORKING]
     dead = count[AgentStatus.DEAD] + count[AgentStatus.DEAD_FAILED_REVIVE]
     expected = len(state.agents) - count[AgentStatus.OFFLINE]

@@ -4,6 +4,8 @@ from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import compress
+from operator import is_not
 from typing import Final, Generic, TypeVar, cast
 
 K = TypeVar("K", bound=Hashable)
@@ -85,7 +87,7 @@ class Orders(Generic[K, T]):
     def follow(self, rows: Mapping[K, T]) -> None:
         """All rows there are: before each `sort` of some of them."""
         known = self._rows
-        other = [key for key, row in rows.items() if known.get(key) is not row]
+        other = list(compress(rows, map(is_not, map(known.get, rows), rows.values())))
         known.update((key, rows[key]) for key in other)
         if len(known) > len(rows):
             gone = known.keys() - rows.keys()
