@@ -16,7 +16,6 @@ WIDE: Final = 110  # columns from which agents and events stand side by side und
 WIDEST: Final = 160  # columns from which the contract under the cursor stands at the right
 SILENCE_SECONDS: Final = 3.0  # the server says something each second
 BEHIND_SECONDS: Final = 2.0
-LISTS: Final = ("contracts", "agents")  # of what is made once for a frame, those whose rows have places
 T = TypeVar("T")
 
 
@@ -92,8 +91,7 @@ class Screen:
         """Rows go to the places of now."""
         for places in self.places.values():
             places.forget()
-        for name in LISTS:
-            self._made.pop(name, None)
+        self._made.clear()
 
     def subject(self) -> str:
         """The contract that actions are about; empty: none."""
