@@ -8,7 +8,8 @@ import orjson
 import pytest
 from makima_kernel.service.runtime import Service
 from makima_kernel.testing import PATIENCE, eventually
-from makima_schemas.agent import AgentJoined
+from makima_schemas.agent import AgentJoined, AgentStatusChanged
+from makima_schemas.agent import AgentStatus as S
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 from makima_schemas.times import rfc3339
 from makima_supervisor_heartbeat import app as recorder
@@ -182,3 +183,36 @@ async def test_a_task_that_runs_reads_so_in_the_gate(browser: Browser, admin: ht
             row = seen.page.locator(".gate .r").filter(has_text=name)
             await expect(row).to_contain_text(word)
         await expect(seen.page.locator(".gate .r.run")).to_have_count(1)
+
+
+async def test_nobody_is_offered_a_restart_in_a_paused_contract(
+    browser: Browser, gateways: Gateways, admin: httpx.AsyncClient
+) -> None:
+    contract = await started(admin, "Is at lunch")
+    registered = SupervisorRegistered(contract, "daemon-ada", "k1", SupervisorState.WORKING, "plan")
+    await gateways.append(f"supervisor-sup-{contract}", registered)
+    position = await gateways.append(
+        f"agent-{contract}:builder",
+        AgentJoined(contract, "builder", "k1", "daemon-ada"),
+        AgentStatusChanged(contract, "builder", S.READY, S.DEAD_FAILED_REVIVE, "revive_failed", "k1", "gone"),
+    )
+    await admin.get(f"/contracts/{contract}", headers={"Makima-Min-Position": str(position)})
+    async with signed_in(browser, admin) as seen:
+        main = seen.page.get_by_role("main")
+        places = {  # where the restart is offered, and what stands there while the contract is paused
+            f"/contracts/{contract}": ("Restart supervisor", "Resume"),
+            f"/agents/{contract}/builder": ("Restart", "It cannot be restarted: the contract is paused"),
+            "/agents?q=Is+at+lunch": ("Restart builder of Is at lunch", "no restart"),
+            "/": ("Restart", "The contract is paused: resume it first."),
+        }
+        for step in ("pause", "resume"):
+            await act(admin, contract, step)
+            for place, (button, instead) in places.items():
+                await seen.page.goto(place)
+                line = main.locator("[data-need]", has_text="Is at lunch") if place == "/" else main
+                restart = line.get_by_role("button", name=button, exact=True)
+                if step == "pause":
+                    await expect(line.get_by_text(instead).first).to_be_visible()
+                    await expect(restart).to_have_count(0)
+                else:
+                    await expect(restart.first).to_be_visible()

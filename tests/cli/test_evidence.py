@@ -24,6 +24,13 @@ DAEMON = {"daemon_id": "daemon-grace", "contract_id": "c1", "role": "builder", "
             ],
         ),
         (
+            {"agent_status": "dead_failed_revive", "restart_refused": "the contract is paused"},
+            [
+                "[fact] daemon daemon-grace said that its restarts failed; nobody starts it again by itself",
+                "do: makima contracts resume c1, then makima agent restart --contract c1 --role builder",
+            ],
+        ),
+        (
             {"agent_status": "restarting", "restarts": {"attempts": 2, "of": 3, "next_at": "10:00"}},
             ["[fact] daemon daemon-grace restarts it: restart 2 of 3, due at 10:00"],
         ),

@@ -56,6 +56,11 @@ async def test_what_waits_is_listed_oldest_first_with_the_command_that_settles_i
     ]
     assert items[0]["text"] == EVIL
     assert items[1]["do"] == f"makima contracts unblock {second}"
+    assert items[2]["do"] == f"makima agent restart --contract {third} --role builder"
+    await makima("contracts", "pause", third)
+    (dead,) = [item for item in await listed(makima) if item["kind"] == "agent"]
+    assert str(dead["text"]).endswith("; the contract is paused: resume it first")
+    assert dead["do"] == f"makima contracts resume {third}"
     for form in ("table", "compact", "json"):
         ran = await makima("needs-you", "--format", form)
         assert not set(ran.out) & {"\x1b", "\r", "\u202e", "\x9b"}

@@ -17,9 +17,11 @@ def status_lines(agent: Mapping[str, object]) -> list[str]:
     match status:
         case status if status == GIVEN_UP:
             failed = f"its restarts failed{f', {count}' if restarts else ''}"
+            contract_id = str(agent.get("contract_id"))
+            first = f"makima contracts resume {contract_id}, then " if agent.get("restart_refused") else ""
             return [
                 f"[fact] {daemon} said that {failed}; nobody starts it again by itself",
-                f"do: {restart_command(str(agent.get('contract_id')), str(agent.get('role')))}",
+                f"do: {first}{restart_command(contract_id, str(agent.get('role')))}",
             ]
         case "restarting":
             due = f", due at {restarts['next_at']}" if restarts.get("next_at") else ""

@@ -54,6 +54,7 @@ class AgentRecord:
     activity: str | None = None  # what it said that it does
     evidence: Mapping[str, object] | None = None  # of the verdict that gave it its status
     restarts: Restarts | None = None  # after its newest crash, as its daemon told
+    restart_refused: str | None = None  # why a restart would be refused; null: the contract allows it
     beats: Beats | None = None  # if they were asked for, of a server that knows them
 
     @property

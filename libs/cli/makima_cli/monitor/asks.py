@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from makima_schemas.contract.model import ContractStatus
+from makima_schemas.contract.model import NOT_RESTARTED_STATUSES, ContractStatus
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from makima_sdk.models import ENDED, Contract
 
@@ -13,6 +13,7 @@ from makima_cli.monitor.state import MonitorState
 
 S = ContractStatus
 _UNENDED: Final = frozenset(ContractStatus) - ENDED
+RESTARTED_IN: Final = _UNENDED - {S.CREATED, *NOT_RESTARTED_STATUSES}  # those that run
 # The actions of a batch by their key, and of which statuses each can be.
 BATCH: Final[Mapping[str, tuple[str, frozenset[ContractStatus]]]] = {
     "p": ("pause", frozenset({S.ACTIVE, S.WAITING_FOR_INPUT, S.BLOCKED})),
@@ -83,6 +84,11 @@ def _ask_restart(state: MonitorState) -> None:
     if here is None:
         return
     contract_id, role = here
+    contract = state.contracts.get(contract_id)
+    if contract is not None and contract.status not in RESTARTED_IN:
+        resumes = ": P resumes it, then r restarts" if contract.status is S.PAUSED else ""
+        state.notice = f"{contract.name} is {contract.status}, nobody is restarted in it{resumes}"
+        return
     does = "its daemon ends it and starts it again"
     if role == SUPERVISOR_ROLE:
         does += " from its saved state"

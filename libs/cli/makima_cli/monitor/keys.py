@@ -174,9 +174,12 @@ def _copy(state: MonitorState) -> Act | None:
 
 
 def _agent_command(state: MonitorState, contract_id: str, role: str) -> str:
-    """Of an agent that waits, what revives it, else what says why it is as it is."""
+    """Of an agent that waits, what revives it (in a paused contract: what must go before), else what says why it is as it is."""
     if need_here(state) is None:
         return f"makima why {contract_id}/{role}"
+    contract = state.contracts.get(contract_id)
+    if contract is not None and contract.status is ContractStatus.PAUSED:
+        return f"makima contracts resume {contract_id}"
     return restart_command(contract_id, role)
 
 

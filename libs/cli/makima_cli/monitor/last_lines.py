@@ -7,6 +7,7 @@ from makima_schemas.contract.model import ContractStatus
 from makima_sdk.models import ENDED, Contract
 from rich.cells import cell_len
 
+from makima_cli.monitor.asks import RESTARTED_IN
 from makima_cli.monitor.cells import DIM, NEEDS, Line, Piece, fit, wrapped
 from makima_cli.monitor.cursor import is_on_contract, on_agent
 from makima_cli.monitor.model import ORDERS, PANE_FILTERS, Pane, next_phase
@@ -14,14 +15,6 @@ from makima_cli.monitor.prompt_texts import prompt_texts, shortened
 from makima_cli.monitor.state import MonitorState
 
 HELP_KEY: Final = "? keys"
-_RESTARTED: Final = frozenset(
-    {
-        ContractStatus.ACTIVE,
-        ContractStatus.WAITING_FOR_INPUT,
-        ContractStatus.BLOCKED,
-        ContractStatus.COMPLETING,
-    }
-)
 
 
 def last_lines(state: MonitorState, width: int, most: int) -> list[Line]:
@@ -129,4 +122,4 @@ def _more_acts(known: Contract) -> list[str]:
 
 
 def _restart(known: Contract) -> list[str]:
-    return ["r restart"] if known.status in _RESTARTED else []
+    return ["r restart"] if known.status in RESTARTED_IN else []

@@ -9,6 +9,7 @@ from makima_sdk.http import Http, Json
 from makima_sdk.paths import path
 
 from makima_cli.contracts.explain import next_phase
+from makima_cli.evidence import restart_command
 from makima_cli.pages import every
 
 MAX_REQUESTS_AT_ONCE: Final = 8
@@ -91,5 +92,9 @@ def _agent(agent: Json) -> Item:
     contract, role = str(agent["contract_id"]), str(agent["role"])
     where = f" on daemon {agent['daemon_id']}" if agent["daemon_id"] else ""
     text = f"agent {role} died{where}, and could not be started again"
-    do = f"makima agent restart --contract {contract} --role {role}"
+    if agent.get("restart_refused"):
+        text = f"{text}; {agent['restart_refused']}"
+        do = f"makima contracts resume {contract}"
+    else:
+        do = restart_command(contract, role)
     return Item("agent", f"{contract}/{role}", contract, str(agent["since"]), text, do)

@@ -36,6 +36,8 @@ ACTIVE_STATUSES: Final = (*RUNNING_STATUSES, ContractStatus.COMPLETING)
 FINISHED_STATUSES: Final = (ContractStatus.COMPLETED, ContractStatus.FAILED)
 # The work is over, archived or not.
 TERMINAL_STATUSES: Final = (*FINISHED_STATUSES, ContractStatus.ARCHIVED)
+# Agents and supervisors are judged alive or dead there, as everywhere, and restarted by nobody.
+NOT_RESTARTED_STATUSES: Final = (ContractStatus.PAUSED,)
 
 
 class TaskStatus(StrEnum):

@@ -8,6 +8,7 @@ import orjson
 from makima_kernel.service.contracts_settings import ContractsSettings
 from makima_kernel.service.silence_timeout import silence_seconds
 from makima_schemas.agent import BEATING, PRESENT, AgentStatus
+from makima_schemas.contract.model import NOT_RESTARTED_STATUSES, ContractStatus
 from makima_schemas.identity import agent_id
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
@@ -52,6 +53,7 @@ def agent(
     settings: ContractsSettings,
     *,
     contract_name: str | None = None,
+    contract_status: ContractStatus | None = None,
     task: AgentTask | None = None,
     beats: BeatStrip | None = None,
 ) -> Agent:
@@ -81,8 +83,14 @@ def agent(
         child=cast("dict[str, object] | None", heartbeat.get("child")),
         task=task,
         restarts=_restarts(row),
+        restart_refused=restart_refused(contract_status),
         beats=beats,
     )
+
+
+def restart_refused(contract: ContractStatus | None) -> str | None:
+    """Why nobody of a contract of this status (None: not known) would be restarted; None: nothing is against it."""
+    return f"the contract is {contract}: resume it first" if contract in NOT_RESTARTED_STATUSES else None
 
 
 def _restarts(row: AgentRow) -> AgentRestarts | None:

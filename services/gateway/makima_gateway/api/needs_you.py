@@ -5,6 +5,7 @@ from typing import cast
 
 import orjson
 from makima_schemas.agent import PRESENT
+from makima_schemas.contract.model import NOT_RESTARTED_STATUSES
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
 from makima_gateway.api.agents import latest_of
@@ -45,7 +46,7 @@ def need(row: NeedRow, found: NeedRows, feed: LatestHeartbeats) -> Need:
         agent=None if agent is None else NeedAgent(agent.role, agent.daemon_id, agent.agent_status),
         asked_by=None if question is None else _asked_by(question, found, feed),
         holds_up=_holds_up(contract, found),
-        act=_act(row, next_phase),
+        act=_act(row, contract, next_phase),
     )
 
 
@@ -81,7 +82,7 @@ def _holds_up(contract: ContractRow, found: NeedRows) -> HoldsUp:
     return HoldsUp(present, contract.tasks_pending + contract.tasks_claimed + contract.tasks_running)
 
 
-def _act(row: NeedRow, next_phase: str | None) -> Act:
+def _act(row: NeedRow, contract: ContractRow, next_phase: str | None) -> Act:
     path = f"{API}/contracts/{row.contract_id}"
     match row.kind:
         case "question":
@@ -90,6 +91,8 @@ def _act(row: NeedRow, next_phase: str | None) -> Act:
             return Act("POST", f"{path}/phase", {"phase": next_phase, "confirmed": True})
         case "blocked":
             return Act("POST", f"{path}/unblock", {})
+        case "unrecoverable" if contract.status in NOT_RESTARTED_STATUSES:
+            return Act("POST", f"{path}/resume", {})
         case "unrecoverable":
             whom = "supervisor" if row.detail == SUPERVISOR_ROLE else f"agents/{row.detail}"
             return Act("POST", f"{path}/{whom}/restart", {})

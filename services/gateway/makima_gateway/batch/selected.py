@@ -23,7 +23,7 @@ from makima_schemas.contract.commands import (
     ResumeContract,
     UnblockContract,
 )
-from makima_schemas.contract.model import FINISHED_STATUSES, RUNNING_STATUSES
+from makima_schemas.contract.model import FINISHED_STATUSES, NOT_RESTARTED_STATUSES, RUNNING_STATUSES
 from makima_schemas.contract.model import ContractStatus as S
 from makima_schemas.errors import ErrorCode
 from makima_schemas.supervisor import RestartSupervisor
@@ -69,7 +69,7 @@ OPERATIONS: Final[Mapping[SelectedOperation, Operation]] = {
     "archive": Operation((S.CREATED, *FINISHED_STATUSES), lambda _reason: ArchiveContract()),
     "unblock": Operation((S.BLOCKED,), lambda _reason: UnblockContract(), enhanced=True),
     "restart_supervisor": Operation(
-        tuple(status for status in S if status not in {S.ARCHIVED, S.PAUSED}), None
+        tuple(status for status in S if status not in {S.ARCHIVED, *NOT_RESTARTED_STATUSES}), None
     ),
 }
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from makima_schemas.contract.model import ContractStatus
+from makima_schemas.contract.model import NOT_RESTARTED_STATUSES
 
 from makima_gateway.diagnosis.contract_facts import ContractFacts, Evidence
 
@@ -20,7 +20,7 @@ class Finding:
 
 def restart(found: ContractFacts, what: str) -> str:
     """The request that restarts `what`, such as `supervisor`; in a paused contract it is refused until that is resumed."""
-    first = "resume the contract, then " if found.contract.status is ContractStatus.PAUSED else ""
+    first = "resume the contract, then " if found.contract.status in NOT_RESTARTED_STATUSES else ""
     return f"{first}POST {path_of(found, f'{what}/restart')}"
 
 

@@ -8,7 +8,7 @@ from typing import Final, Generic, TypeVar, cast
 
 import asyncpg
 from makima_kernel.event_log.named_sql import named
-from makima_schemas.contract.model import TaskStatus
+from makima_schemas.contract.model import ContractStatus, TaskStatus
 
 from makima_gateway.read_model.monitor_events import (
     MONITOR_PAGE_CHARACTERS,
@@ -120,8 +120,18 @@ class Queries:
 
     async def names(self, tenant: str, contract_ids: Sequence[str]) -> dict[str, str]:
         """The names of those of the contracts that exist, by id."""
+        found = await self.names_and_statuses(tenant, contract_ids)
+        return {contract_id: name for contract_id, (name, _) in found.items()}
+
+    async def names_and_statuses(
+        self, tenant: str, contract_ids: Sequence[str]
+    ) -> dict[str, tuple[str, ContractStatus]]:
+        """Of those of the contracts that exist, by id."""
         found = await self._all("names", tenant, list(contract_ids))
-        return {cast("str", each["id"]): cast("str", each["name"]) for each in found}
+        return {
+            cast("str", each["id"]): (cast("str", each["name"]), ContractStatus(cast("str", each["status"])))
+            for each in found
+        }
 
     async def changed_since(self, tenant: str, moment: datetime) -> list[str]:
         """The contracts with an event of their own, of their supervisor or of an agent since then."""

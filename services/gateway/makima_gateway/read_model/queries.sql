@@ -108,7 +108,7 @@ from gateway.contracts where tenant = $1 and id = any ($2::text[])
 select * from gateway.supervisors where tenant = $1 and task_id = any ($2::text[])
 
 -- name: names
-select id, name from gateway.contracts where tenant = $1 and id = any ($2::text[])
+select id, name, status from gateway.contracts where tenant = $1 and id = any ($2::text[])
 
 -- name: changed_since
 -- Reads all contracts, supervisors and agents of the tenant: for a client that comes back after a while.

@@ -1,16 +1,11 @@
 """In which contracts agents and supervisors are restarted (agents.md, Quiet times, maintenance): in a paused one, none is."""
 
-from typing import Final
-
 from makima_schemas.agent import AgentStatus
-from makima_schemas.contract.model import ContractStatus
+from makima_schemas.contract.model import NOT_RESTARTED_STATUSES
 from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Refused
 
 from makima_supervisor_heartbeat.domain.agents.statuses import LIFECYCLE, RESTARTING
-
-# They are judged alive or dead there, as everywhere; daemons restart nothing of them by themselves either.
-NOT_RESTARTED_IN: Final = frozenset({ContractStatus.PAUSED})
 
 
 def restart_refusal(contract: str | None, status: str | None) -> Refused | None:
@@ -18,7 +13,7 @@ def restart_refusal(contract: str | None, status: str | None) -> Refused | None:
 
     `status` is that of the agent or supervisor; of one that nobody knows (None), its decider says so.
     """
-    if status is None or contract not in NOT_RESTARTED_IN:
+    if status is None or contract not in NOT_RESTARTED_STATUSES:
         return None
     others = LIFECYCLE.targets(status) if isinstance(status, AgentStatus) else ()
     return Refused(

@@ -37,6 +37,15 @@ async def _restarts(http: httpx.AsyncClient, contract: str) -> dict[str, str]:
     return {str(each["code"]): str(each["act"]) for each in reasons if "/restart" in str(each["act"])}
 
 
+async def _refusals(http: httpx.AsyncClient, contract: str) -> set[object]:
+    """What the contract's agents say of a restart, each route of them."""
+    root = f"/contracts/{contract}/agents"
+    shown = [body(await http.get(f"{root}/builder")), *listed(body(await http.get(root))["agents"])]
+    for query in ("", "?sort=needs"):
+        shown += listed(body(await http.get(f"/agents{query}"))["items"])
+    return {each["restart_refused"] for each in shown}
+
+
 class Daemon:
     """Daemon d1, and the signals `restart` that it hears; `answer` is what it replies."""
 
@@ -138,6 +147,7 @@ async def test_in_a_paused_contract_nobody_is_restarted_before_it_is_resumed(
     (skipped,) = listed(body(await http.post("/contracts/batch", json=batch))["skipped"])
     assert (skipped["id"], skipped["code"]) == (contract, "INVALID_TRANSITION")
     assert daemon.heard == []
+    assert await _refusals(http, contract) == {"the contract is paused: resume it first"}
     assert await _restarts(http, contract) == {
         "AGENT_DEAD": f"resume the contract, then POST /api/v1{path}/restart",
         "SUPERVISOR_SILENT": f"resume the contract, then POST /api/v1{root}/supervisor/restart",

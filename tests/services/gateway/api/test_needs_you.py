@@ -64,6 +64,18 @@ async def test_what_waits_longest_comes_first_and_says_what_ends_the_wait(
     assert [each["kind"] for each in await items(http, "/needs-you")] == ["unrecoverable"]
 
 
+async def test_who_is_beyond_revival_in_a_paused_contract_waits_for_it_to_be_resumed(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
+    lost = (await waiting(gateways, http))[0]
+    paths = list[str]()
+    for step in ("pause", "resume"):
+        await act(http, lost, step)
+        need = (await items(http, "/needs-you"))[0]
+        paths.append(str(cast("Json", need["act"])["path"]).removeprefix(f"/api/v1/contracts/{lost}"))
+    assert paths == ["/resume", "/agents/builder/restart"]
+
+
 async def test_pages_follow_each_other_and_say_how_many_wait(
     gateways: Gateways, http: httpx.AsyncClient
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, cast
 from fastapi import APIRouter, Query
 from makima_schemas.agent import AgentStatus
 from makima_schemas.commands import Problem
-from makima_schemas.contract.model import TERMINAL_STATUSES
+from makima_schemas.contract.model import TERMINAL_STATUSES, ContractStatus
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from starlette.responses import Response
 
@@ -53,7 +53,7 @@ async def list_contract_agents(
     rows = await agents.of_contract(tenant, contract_id, MAX_AGENTS)
     ended = contract.status in TERMINAL_STATUSES  # nothing is expected of anybody there
     wanted = frozenset[str]() if ended else await agents.roles_wanted(tenant, contract_id)
-    show = await _view(read, rows, beats, names={contract_id: contract.name})
+    show = await _view(read, rows, beats, contracts={contract_id: (contract.name, contract.status)})
     shown = [show(row) for row in rows]
     return read.answer(Agents(shown, views.team(rows, wanted)))
 
@@ -177,15 +177,16 @@ async def _view(
     rows: Sequence[AgentRow],
     beats: int | None = None,
     *,
-    names: Mapping[str, str] | None = None,
+    contracts: Mapping[str, tuple[str, ContractStatus]] | None = None,
 ) -> Callable[[AgentRow], Agent]:
     """How the agents are shown: with what their contracts, tasks and latest heartbeats say.
 
-    `beats`: of how many intervals to show heartbeats; `names`: of their contracts by id, where they are known.
+    `beats`: of how many intervals to show heartbeats; `contracts`: name and status of their contracts by id, where they are known.
     """
     gateway, tenant = read.gateway, read.principal.tenant
-    if names is None:
-        names = await gateway.queries.names(tenant, sorted({row.contract_id for row in rows}))
+    if contracts is None:
+        ids = sorted({row.contract_id for row in rows})
+        contracts = await gateway.queries.names_and_statuses(tenant, ids)
     tasks = await gateway.agents.tasks_at_work(tenant, rows)
     of_supervisors = [row.contract_id for row in rows if row.role == SUPERVISOR_ROLE]
     drivers = await gateway.agents.supervisor_tasks(tenant, of_supervisors)
@@ -193,11 +194,13 @@ async def _view(
 
     def show(row: AgentRow) -> Agent:
         task = tasks.get((row.contract_id, row.connection_id or ""))
+        name, status = contracts.get(row.contract_id, (None, None))
         return views.agent(
             row,
             views.latest_of(gateway.latest_heartbeats, row, drivers.get(row.contract_id)),
             gateway.settings.contracts,
-            contract_name=names.get(row.contract_id),
+            contract_name=name,
+            contract_status=status,
             task=None if task is None else AgentTask(*task),
             beats=strips.get((row.contract_id, row.role)),
         )

@@ -76,6 +76,8 @@ class Agent:
     child: dict[str, object] | None  # the process that it waits for
     task: AgentTask | None  # that its connection has claimed or works on; null: none
     restarts: AgentRestarts | None  # after its newest crash; null: its daemon told of none
+    # why a restart would be refused, as its contract is; null: the contract allows it, or this is another time
+    restart_refused: str | None = None
     beats: BeatStrip | None = None  # null: not asked for (`beats=60`), or the recorder did not answer
 
 

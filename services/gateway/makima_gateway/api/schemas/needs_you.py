@@ -52,7 +52,9 @@ class HoldsUp:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """The request that ends the wait. A member that is null is what the person says."""
+    """The request that ends the wait, or the one before it: nobody is restarted in a paused contract, so that is resumed
+    first. A member that is null is what the person says.
+    """
 
     method: Literal["POST"]
     path: str

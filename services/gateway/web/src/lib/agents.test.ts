@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { agentOf, type AgentRecord, canRestart, movesAgents, restartOf, stateOf, tally, wantsRestart } from "./agents";
+import { agentOf, type AgentRecord, canRestart, movesAgents, refusalOf, restartOf, stateOf, tally, wantsRestart } from "./agents";
 import type { MonitorEvent } from "./shapes";
 import { lookOf } from "./words";
 
@@ -40,6 +40,15 @@ describe("a restart", () => {
   ])("of one that is %s on %s can be asked for: %s", (agent_status, daemon_id, can) => expect(canRestart(agentOf(record({ agent_status, daemon_id })))).toBe(can));
   it.each([["dead", false, true], ["dead_failed_revive", false, true], ["working", true, true], ["working", false, false], ["offline", false, false]])(
     "helps one that is %s, stuck %s: %s", (agent_status, stuck, helps) => expect(wantsRestart(agentOf(record({ agent_status, stuck })))).toBe(helps));
+  it.each([
+    ["active", null], ["waiting_for_input", null], ["blocked", null], ["completing", null], ["paused", "the contract is paused: resume it first"],
+    ["created", "the contract is created: nobody is restarted in it"], ["completed", "the contract is completed: nobody is restarted in it"],
+    ["failed", "the contract is failed: nobody is restarted in it"], ["archived", "the contract is archived: nobody is restarted in it"],
+  ] as const)("in a contract that is %s is refused: %s", (status, why) => expect(refusalOf(agentOf(record({ restart_refused: "as it was read" })), status)).toBe(why));
+  it("in a contract that is not in the store is as the gateway says, which an older one does not", () => {
+    expect(refusalOf(agentOf(record({ restart_refused: "it is paused" })), undefined)).toBe("it is paused");
+    expect(refusalOf(agentOf(record()), undefined)).toBeNull();
+  });
   it("of a supervisor goes another way", () => {
     expect(restartOf("c1", "supervisor").path).toBe("/contracts/c1/supervisor/restart");
     expect(restartOf("c1", "a/b").path).toBe("/contracts/c1/agents/a%2Fb/restart");

@@ -1,8 +1,8 @@
 /** Agents as the pages show them, whatever the age of the gateway that tells of them. Pure. */
 
 import type * as api from "./api.types";
-import type { AgentState, MonitorEvent, Page } from "./shapes";
-import { AGENT, AGENT_ORDER, OVER } from "./words";
+import type { AgentState, ContractStatus, MonitorEvent, Page } from "./shapes";
+import { AGENT, AGENT_ORDER, CONTRACT, OVER, restarts } from "./words";
 
 /** `GET /agents`; an older gateway tells less, the oldest `status`, `ready_until` and `is_expired` only, and a later one may
  * tell a state that is not known here. */
@@ -59,6 +59,13 @@ export function restartOf(contract: string, role: string): { readonly operation:
 
 /** True if a restart can be asked for: a daemon must run it, and none may be on its way. */
 export const canRestart = (agent: Agent): boolean => Boolean(agent.daemon_id) && agent.state !== "restarting";
+/** Why it would be refused, as the contract is; null: nothing is against it. `contract`: its status as the monitor told it, which
+ * may be newer than the record. */
+export function refusalOf(agent: Agent, contract: ContractStatus | undefined): string | null {
+  if (contract === undefined) return agent.restart_refused ?? null;
+  if (restarts(contract)) return null;
+  return contract === "paused" ? "the contract is paused: resume it first" : `the contract is ${CONTRACT[contract].word}: nobody is restarted in it`;
+}
 /** True where a restart is what helps. */
 export const wantsRestart = (agent: Agent): boolean => isDead(agent.state) || agent.stuck === true;
 

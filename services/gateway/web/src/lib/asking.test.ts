@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { announcement, asked, buttons, operationOf, sinceName, standStill, typed } from "./asking";
+import { announcement, asked, buttons, changesContract, operationOf, sinceName, standStill, typed } from "./asking";
 import type { NeedItem } from "./shapes";
 
 const contract = { id: "c1", name: "Fix", phase: "plan", phases: ["plan", "execute"], version: 4 };
@@ -21,6 +21,17 @@ test("confirming a phase sends what the server said", () => {
   const phase = item({ kind: "phase_confirmation", next_phase: "execute", act: { method: "POST", path: "/api/v1/contracts/c1/phase", body: { phase: "execute", confirmed: true } } });
   expect(asked(phase)).toBe("Phase plan is ready. Go on to execute?");
   expect(buttons(phase)[0]).toMatchObject({ key: "Enter", primary: true, body: { phase: "execute", confirmed: true } });
+});
+
+test("nobody is revived in a paused contract: that is resumed first, at the version that was seen", () => {
+  const dead = (path: string): NeedItem => item({ kind: "unrecoverable", act: { method: "POST", path: `/api/v1/contracts/c1/${path}`, body: {} } });
+  const [running, paused] = [dead("agents/builder/restart"), dead("resume")];
+  expect(buttons(running).map((one) => one.text)).toEqual(["Restart"]);
+  expect(buttons(paused).map((one) => one.text)).toEqual(["Resume"]);
+  expect(asked(paused)).toBe("Its restarts are used up. The daemon gave up. The contract is paused: resume it first.");
+  expect(asked(running)).toBe("Its restarts are used up. The daemon gave up.");
+  expect([running, paused].map(changesContract)).toEqual([false, true]);
+  expect(operationOf(paused)).toBe("POST /contracts/{contract_id}/resume");
 });
 
 test("the operation is named as the policy names it", () => {

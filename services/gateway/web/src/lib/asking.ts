@@ -18,6 +18,12 @@ export const KIND = {
   unrecoverable: { word: "Revive", glyph: "xbox", family: "danger" },
 } as const;
 
+/** True where the contract must be resumed before anybody is restarted in it. */
+const resumes = (item: NeedItem): boolean => item.kind === "unrecoverable" && item.act.path.endsWith("/resume");
+
+/** True if what is done changes the contract: then it is held to the version that was seen. */
+export const changesContract = (item: NeedItem): boolean => item.kind === "phase_confirmation" || item.kind === "blocked" || resumes(item);
+
 /** The line's text. */
 export function asked(item: NeedItem): string {
   switch (item.kind) {
@@ -28,7 +34,7 @@ export function asked(item: NeedItem): string {
     case "blocked":
       return item.reason ?? "no reason was given";
     case "unrecoverable":
-      return item.reason ?? "Its restarts are used up. The daemon gave up.";
+      return `${item.reason ?? "Its restarts are used up. The daemon gave up."}${resumes(item) ? " The contract is paused: resume it first." : ""}`;
   }
 }
 
@@ -48,6 +54,7 @@ export function buttons(item: NeedItem): readonly Button[] {
     case "blocked":
       return [{ text: "Unblock", key: "", primary: false, body, done: "Unblocked." }];
     case "unrecoverable":
+      if (resumes(item)) return [{ text: "Resume", key: "", primary: false, body, done: "Resumed. Now it can be restarted." }];
       return [{ text: "Restart", key: "", primary: false, body, done: "Restart asked for." }];
   }
 }

@@ -55,5 +55,8 @@ export function lookOf(kind: "contract" | "agent" | "task", state: string): Look
 /** The statuses in which a contract has ended, and nobody misses its agents. */
 export const OVER: ReadonlySet<unknown> = new Set(["completed", "failed", "archived"]);
 
+/** True where agents and supervisors are restarted: not before the contract starts, while it is paused, and after its end. */
+export const restarts = (status: ContractStatus): boolean => ["active", "waiting_for_input", "blocked", "completing"].includes(status);
+
 /** True where nothing is awaited any more. */
 export const ended = (status: ContractStatus): boolean => ["created", "completed", "failed", "archived"].includes(status);
