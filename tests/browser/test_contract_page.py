@@ -216,3 +216,24 @@ async def test_nobody_is_offered_a_restart_in_a_paused_contract(
                     await expect(restart).to_have_count(0)
                 else:
                     await expect(restart.first).to_be_visible()
+
+
+async def test_who_announced_to_be_silent_is_expected_to_be(
+    browser: Browser, gateways: Gateways, admin: httpx.AsyncClient
+) -> None:
+    contract = await started(admin, "Compiles for hours")
+    joined = AgentJoined(contract, "builder", "k1", "daemon-ada")
+    await gateways.append(f"agent-{contract}:builder", joined)
+
+    async def known() -> bool:
+        await beat(gateways, contract, f"agent.{contract}:builder", datetime.now(UTC), quiet_seconds=1800)
+        return body(await admin.get("/system"))["quiet_total"] == 1
+
+    await eventually(known)
+    async with signed_in(browser, admin, "/system") as seen:
+        expected = seen.page.get_by_role("region", name="Expected quiet")
+        await expect(expected).to_contain_text("1 sender announced to be silent")
+        await expect(expected.get_by_role("row", name="builder of Compiles for hours")).to_contain_text("in ")
+        assert await seen.axe() == []
+        await expected.get_by_role("link", name="builder").click()
+        await expect(seen.page.get_by_text("announced to be silent until")).to_be_visible()

@@ -1,7 +1,7 @@
 """What is said about an agent's status agrees with the status, with and without verdicts in the log."""
 
 import pytest
-from makima_cli.evidence import no_verdict, status_lines
+from makima_cli.evidence import no_verdict, quiet_lines, status_lines
 
 DAEMON = {"daemon_id": "daemon-grace", "contract_id": "c1", "role": "builder", "evidence": None}
 
@@ -56,3 +56,17 @@ def test_a_status_that_is_not_a_verdict_is_said_with_who_reported_it(
 )
 def test_nobody_is_called_never_dead_who_is_dead(status: str, says: str) -> None:
     assert no_verdict({"agent_status": status}) == says
+
+
+@pytest.mark.parametrize(
+    ("status", "until", "says"),
+    [
+        ("working", "11:00", ["[fact] it announced to be silent until 11:00: no verdict before"]),
+        ("ready", "11:00", ["[fact] it announced to be silent until 11:00: no verdict before"]),
+        ("working", None, []),
+        ("dead", "11:00", []),
+        ("offline", "11:00", []),
+    ],
+)
+def test_announced_silence_is_said_of_who_is_there(status: str, until: str | None, says: list[str]) -> None:
+    assert quiet_lines({"agent_status": status, "quiet_until": until}) == says

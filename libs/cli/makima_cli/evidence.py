@@ -5,6 +5,7 @@ from typing import Final, cast
 
 SUPERVISOR: Final = "supervisor"  # the role; as the statuses, without an import that takes 70 ms
 GIVEN_UP: Final = "dead_failed_revive"
+BEATING: Final = frozenset({"ready", "working"})
 REPORTED: Final = frozenset({"dead", GIVEN_UP, "restarting"})
 
 
@@ -30,6 +31,13 @@ def status_lines(agent: Mapping[str, object]) -> list[str]:
             return [f"[fact] {daemon} said that it has ended"]
         case _:
             return []
+
+
+def quiet_lines(agent: Mapping[str, object]) -> list[str]:
+    """Until when the agent, which is there, announced to be silent."""
+    until = agent.get("quiet_until")
+    announced = agent.get("agent_status") in BEATING and until is not None
+    return [f"[fact] it announced to be silent until {until}: no verdict before"] if announced else []
 
 
 def no_verdict(subject: Mapping[str, object]) -> str:

@@ -10,7 +10,7 @@ from makima_sdk.problems import ProblemError
 
 from makima_cli import render
 from makima_cli.event_summary import agent_word
-from makima_cli.evidence import evidence_lines, no_verdict, status_lines
+from makima_cli.evidence import evidence_lines, no_verdict, quiet_lines, status_lines
 from makima_cli.readable import say
 from makima_cli.session import Session, echo_json, with_session
 from makima_cli.wrapping import say_under
@@ -68,7 +68,8 @@ def _print(who: str, subject: Json, verdicts: Sequence[Json]) -> None:
         basis = "reported" if subject.get("evidence") is None else "concluded from silence"
         word = agent_word(subject["agent_status"])
         say_under("", f"agent {who} is {word}, since {render.ago(subject['since'])} ({basis})")
-        for line in status_lines({**subject, "contract_id": who.partition("/")[0]}):
+        shown = {**subject, "contract_id": who.partition("/")[0]}
+        for line in [*status_lines(shown), *quiet_lines(shown)]:
             say_under("  ", line)
         if subject.get("stuck"):
             moved = render.ago(subject.get("progress_at"))

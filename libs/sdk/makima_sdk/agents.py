@@ -51,6 +51,9 @@ class AgentRecord:
     daemon_id: str | None = None
     since: datetime | None = None
     last_heartbeat_at: datetime | None = None
+    quiet_until: datetime | None = (
+        None  # until when it announced silence; null: it did not, or it is not known
+    )
     activity: str | None = None  # what it said that it does
     evidence: Mapping[str, object] | None = None  # of the verdict that gave it its status
     restarts: Restarts | None = None  # after its newest crash, as its daemon told

@@ -1,4 +1,4 @@
-"""The keys of the monitor beyond moving and answering: time, selection, pause, order, why, copies and restarts."""
+"""The keys of the monitor beyond moving and answering: time, selection, pause, order, why and copies."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,13 +6,10 @@ from datetime import timedelta
 import pytest
 from makima_cli.monitor.beats import sparkline, strip
 from makima_cli.monitor.keys import Act, press
-from makima_cli.monitor.last_lines import keys_here
 from makima_cli.monitor.model import Link, Pane
-from makima_cli.monitor.record import Tab
 from makima_cli.monitor.state import MonitorState
-from makima_schemas.agent import AgentStatus
 from makima_schemas.contract.model import ContractStatus
-from makima_sdk.agents import AgentRecord, Beats
+from makima_sdk.agents import Beats
 from rich.cells import cell_len
 
 from tests.cli.monitor.records import EVENTS, opened
@@ -68,48 +65,6 @@ def test_in_the_past_the_gate_is_as_it_was_and_nothing_can_be_done() -> None:
         assert typed(state, key) is None
         assert state.prompt is None
         assert "nothing can be done" in state.notice
-
-
-def test_a_tab_has_a_cursor_and_an_agent_in_it_is_what_r_restarts() -> None:
-    state = opened()
-    typed(state, "5")
-    assert state.inside.tab is Tab.AGENTS
-    typed(state, "k")
-    typed(state, "r")
-    assert state.prompt is not None
-    assert "restart builder of contract c1" in state.prompt.asks
-    assert typed(state, "y") == Act("restart", "c1", "builder")
-
-
-@pytest.mark.parametrize(
-    ("status", "says"),
-    [
-        (
-            ContractStatus.PAUSED,
-            "contract c1 is paused, nobody is restarted in it: P resumes it, then r restarts",
-        ),
-        (ContractStatus.CREATED, "contract c1 is created, nobody is restarted in it"),
-        (ContractStatus.FAILED, "contract c1 is failed, nobody is restarted in it"),
-    ],
-)
-def test_nobody_is_restarted_in_a_contract_that_does_not_run(status: ContractStatus, says: str) -> None:
-    state = opened()
-    state.contracts["c1"] = replace(state.contracts["c1"], status=status)
-    typed(state, "5k")
-    assert "r restart" not in keys_here(state)
-    assert typed(state, "r") is None
-    assert (state.prompt, state.notice) == (None, says)
-
-
-def test_the_command_about_who_is_beyond_revival_in_a_paused_contract_resumes_that() -> None:
-    state = MonitorState()
-    state.put([contract("c1", status=ContractStatus.PAUSED)])
-    state.agents["c1", "builder"] = AgentRecord("c1", "builder", AgentStatus.DEAD_FAILED_REVIVE, since=NOW)
-    typed(state, "n")
-    act = typed(state, "yy")
-    assert act == Act("copy", value="makima contracts resume c1")
-    state.put([contract("c1", 2)])
-    assert typed(state, "yy") == Act("copy", value="makima agent restart --contract c1 --role builder")
 
 
 def test_advance_is_a_dry_run_first() -> None:

@@ -41,6 +41,18 @@ def test_the_system_is_moved_through_to_its_end() -> None:
     assert any("a.threshold_19" in line for line in screen(state))
 
 
+def test_the_system_has_who_announced_to_be_silent() -> None:
+    state = fleet()
+    state.system = system() | {"services": (), "thresholds": {}}
+    typed(state, "4")
+    assert "SILENCE" not in "\n".join(screen(state))
+    quiet = {"role": "builder", "contract_name": "Add login", "until": "2026-01-31T11:00:00Z"}
+    state.system |= {"quiet": [quiet], "quiet_total": 7}
+    text = "\n".join(screen(state))
+    assert "ANNOUNCED SILENCE 7" in text
+    assert "builder of Add login until 2026-01-31T11:00:00Z" in text
+
+
 def test_the_system_has_its_dead_letters() -> None:
     state = fleet()
     state.system = system() | {"services": (), "thresholds": {}}

@@ -1,6 +1,7 @@
 """What the service answers on the bus, and tells each second."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import orjson
@@ -87,9 +88,11 @@ async def test_the_newest_state_of_each_sender_is_told_once_a_second(fleet: Runn
     for progress in range(30):
         await fleet.beat(supervisor_beat("t1", progress=progress))
     await fleet.beat(daemon_beat("d7", capacity=3))
+    now = datetime.now(UTC)
+    await fleet.beat(supervisor_beat("t2", timestamp=now, quiet_until=now + timedelta(minutes=10)))
 
     def heard() -> bool:
-        return (
+        return "makima.state.supervisor.t2" in told and (
             told.get("makima.state.supervisor.t1", [{}])[-1].get("progress") == 29
             and "makima.state.daemon.d7" in told
         )
@@ -105,3 +108,5 @@ async def test_the_newest_state_of_each_sender_is_told_once_a_second(fleet: Runn
     )
     assert {"phase", "activity", "last_heartbeat", "stream_sequence"} <= state.keys()
     assert told["makima.state.daemon.d7"][-1]["capacity"] == 3
+    assert [each.get("quiet_seconds") for each in told["makima.state.supervisor.t2"]] == [600]
+    assert "quiet_seconds" not in state

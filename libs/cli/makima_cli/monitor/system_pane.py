@@ -1,4 +1,4 @@
-"""Pane 4: the replicas of all services, the detector, maintenance and dead letters; for administrators."""
+"""Pane 4: the replicas of all services, the detector, maintenance, announced silence and dead letters; for administrators."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
@@ -37,6 +37,13 @@ def system_lines(state: MonitorState, width: int) -> list[Line]:
     lines += [
         _text(f"   {each.get('scope')} {_period(each)}: {each.get('reason')}", width) for each in windows
     ] or [_text("   none", width)]
+    quiet = _items(shown, "quiet")
+    if quiet:
+        lines.append(_text(f" ANNOUNCED SILENCE {shown.get('quiet_total')}", width, HEAD))
+        lines += [
+            _text(f"   {each.get('role')} of {each.get('contract_name')} until {each.get('until')}", width)
+            for each in quiet
+        ]
     lines += _dead_letters(state.dead_letters, width)
     flags = cast("Members", shown.get("flags") or {})
     lines += [

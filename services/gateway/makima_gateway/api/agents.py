@@ -60,13 +60,15 @@ def agent(
     """`latest` is the latest heartbeat of its connection in force, if one is known."""
     heartbeat: dict[str, object] = {} if latest is None else latest.heartbeat
     heard = None if latest is None else latest.at
+    quiet_until = None if latest is None else latest.quiet_until(settings.quiet_max_seconds)
     progress_at = None if latest is None else moment(latest.heartbeat.get("progress_at"))
     return Agent(
         contract_id=row.contract_id,
         role=row.role,
         agent_status=row.agent_status,
         status="active" if row.agent_status is AgentStatus.WORKING else "waiting",
-        ready_until=_ready_until(row, heard, timeout_seconds(row.role, settings)),
+        ready_until=_ready_until(row, heard, timeout_seconds(row.role, settings), quiet_until),
+        quiet_until=quiet_until,
         is_expired=row.agent_status in DEAD,
         stuck=row.stuck,
         progress_at=progress_at or row.progress_at,
@@ -150,8 +152,11 @@ def beats(recorded: Iterable[dict[str, object]]) -> list[AgentBeat]:
     ]
 
 
-def _ready_until(row: AgentRow, heard: datetime | None, timeout: float) -> datetime | None:
+def _ready_until(
+    row: AgentRow, heard: datetime | None, timeout: float, quiet_until: datetime | None
+) -> datetime | None:
     if row.agent_status not in BEATING:
         return None
     known = [each for each in (row.joined_at, heard) if each is not None]
-    return max(known, default=row.since) + timedelta(seconds=timeout)
+    until = max(known, default=row.since) + timedelta(seconds=timeout)
+    return until if quiet_until is None else max(until, quiet_until)

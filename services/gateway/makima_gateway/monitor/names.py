@@ -18,10 +18,10 @@ class Names:
             return None
         key = (tenant, contract_id)
         if key not in self._known:
-            found = await self._queries.names(tenant, [contract_id])
+            found = await self._queries.names_and_statuses(tenant, [contract_id])
             if contract_id not in found:
                 return None
             if len(self._known) >= MAX_CACHED_NAMES:
                 self._known.clear()
-            self._known[key] = found[contract_id]
+            self._known[key] = found[contract_id][0]
         return self._known[key]

@@ -45,6 +45,15 @@ class AgentQueries:
     async def of_contract(self, tenant: str, contract_id: str, limit: int) -> list[AgentRow]:
         return [agent_row(each) for each in await self._all("agents_of_contract", tenant, contract_id, limit)]
 
+    async def named(self, tenant: str, names: Sequence[tuple[str, str]]) -> list[AgentRow]:
+        """Those of the agents, by contract and role, that are known."""
+        if not names:
+            return []
+        found = await self._all(
+            "agents_named", tenant, [contract for contract, _ in names], [role for _, role in names]
+        )
+        return [agent_row(each) for each in found]
+
     async def page(
         self, visibility: Visibility, wanted: AgentFilter, after: tuple[str, str], limit: int
     ) -> list[AgentRow]:

@@ -37,6 +37,10 @@ where contracts.tenant = $1 and contracts.daemon_id = $8 and ($7::text is null o
   and (agents.contract_id, agents.role) > ($4::text, $5::text)
 order by agents.contract_id, agents.role limit $6
 
+-- name: agents_named
+-- Of these contracts and roles, pair by pair.
+select * from gateway.agents where tenant = $1 and (contract_id, role) in (select * from unnest($2::text[], $3::text[]))
+
 -- name: roles_of_agents
 -- Of every agent that the contract ever had, also of those that were cleaned up; at most $3.
 select role from gateway.agents where tenant = $1 and contract_id = $2 order by role limit $3

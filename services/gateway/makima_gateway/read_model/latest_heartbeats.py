@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, cast
 
 import orjson
@@ -39,6 +39,13 @@ class LatestHeartbeat:
         named = contract_id if isinstance(contract_id, str) else None
         tenant = str(heartbeat.get("tenant", DEFAULT_TENANT))
         return cls(tick, kind, sender_id, tenant, named, _time(heartbeat.get("last_heartbeat")), heartbeat)
+
+    def quiet_until(self, most: float) -> datetime | None:
+        """Until when it announced to be silent, at most `most` seconds from this heartbeat on; None: it did not."""
+        seconds = self.heartbeat.get("quiet_seconds")
+        if self.at is None or not isinstance(seconds, int | float):
+            return None
+        return self.at + timedelta(seconds=min(float(seconds), most))
 
     def noted(self, name: str) -> tuple[datetime, dict[str, object]] | None:
         """What the recorder noted about the sender under this name, and when; None: nothing."""
@@ -80,6 +87,8 @@ class LatestHeartbeats:
     def __init__(self) -> None:
         # Ordered by `tick`: a new state moves its sender to the end.
         self._latest: OrderedDict[Sender, LatestHeartbeat] = OrderedDict()
+        # Those whose latest heartbeat announced silence, as few do.
+        self._quiet: set[Sender] = set()
         self.waiters = Waiters()
         self.tick = 0  # of the newest state
 
@@ -96,6 +105,10 @@ class LatestHeartbeats:
 
     def latest(self, kind: str, sender_id: str) -> LatestHeartbeat | None:
         return self._latest.get((kind, sender_id))
+
+    def announced_quiet(self) -> list[LatestHeartbeat]:
+        """Those that announced to be silent, also where that time is over."""
+        return [self._latest[sender] for sender in self._quiet]
 
     def last_heartbeat(self, supervisor_task_id: str | None) -> datetime | None:
         """When the broker received a supervisor's latest heartbeat; None: none since this process began."""
@@ -134,8 +147,10 @@ class LatestHeartbeats:
         key = (kind, sender_id)
         self._latest[key] = LatestHeartbeat.of(kind, sender_id, cast("dict[str, object]", state), self.tick)
         self._latest.move_to_end(key)
+        (self._quiet.add if "quiet_seconds" in state else self._quiet.discard)(key)
         if len(self._latest) > MAX_SENDERS:
-            self._latest.popitem(last=False)
+            evicted, _ = self._latest.popitem(last=False)
+            self._quiet.discard(evicted)
         self.waiters.notify_all()
 
 

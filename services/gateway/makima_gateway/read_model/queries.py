@@ -118,20 +118,12 @@ class Queries:
         found = [supervisor_row(each) for each in await self._all("supervisors_by_task", tenant, task_ids)]
         return {row.task_id: row for row in found}
 
-    async def names(self, tenant: str, contract_ids: Sequence[str]) -> dict[str, str]:
-        """The names of those of the contracts that exist, by id."""
-        found = await self.names_and_statuses(tenant, contract_ids)
-        return {contract_id: name for contract_id, (name, _) in found.items()}
-
     async def names_and_statuses(
         self, tenant: str, contract_ids: Sequence[str]
     ) -> dict[str, tuple[str, ContractStatus]]:
         """Of those of the contracts that exist, by id."""
         found = await self._all("names", tenant, list(contract_ids))
-        return {
-            cast("str", each["id"]): (cast("str", each["name"]), ContractStatus(cast("str", each["status"])))
-            for each in found
-        }
+        return {str(each["id"]): (str(each["name"]), ContractStatus(str(each["status"]))) for each in found}
 
     async def changed_since(self, tenant: str, moment: datetime) -> list[str]:
         """The contracts with an event of their own, of their supervisor or of an agent since then."""

@@ -87,7 +87,7 @@ def encode_state(
     """A sender's state as JSON: the common fields and those of its kind, in one flat object.
 
     `unfit` is a member only if something did not fit, `rival` only if somebody else speaks for the sender,
-    `over_limit` only of a daemon with new senders that were refused, `progress_at` not of a daemon.
+    `quiet_seconds` only of one that announced to be silent for so long, `over_limit` only of a daemon with new senders that were refused, `progress_at` not of a daemon.
     """
     state: dict[str, object] = {
         "tenant": DEFAULT_TENANT,  # of all heartbeats, as their subjects contain no tenant
@@ -103,6 +103,8 @@ def encode_state(
         state |= {"state": beat.state, "phase": beat.phase}
         if beat.detail is None:
             state["pending_task_ids"] = ()
+    if beat.quiet_ns:
+        state["quiet_seconds"] = beat.quiet_ns / 1e9  # a duration, as the sender's clock is its own
     if progress_state is not None:
         state["progress_at"] = rfc3339_of(progress_state.progress_ns)
     if unfit is not None:

@@ -79,6 +79,7 @@ async def test_older_readers_see_until_when_an_agent_is_ready_and_when_it_expire
         "contract_id", "role", "agent_status", "status", "ready_until", "is_expired", "stuck", "progress_at", "connection_id",
         "daemon_id", "since", "evidence",
         "contract_name", "last_heartbeat_at", "interval_seconds", "timeout_seconds", "activity", "progress", "child", "task", "restarts", "beats",
+        "quiet_until", "restart_refused",
     }  # fmt: skip
     joined = datetime.fromisoformat(str(shown["since"]))
     assert datetime.fromisoformat(str(shown["ready_until"])) == joined + timedelta(seconds=90)

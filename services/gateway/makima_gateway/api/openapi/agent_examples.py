@@ -42,6 +42,7 @@ AGENT: Final = Agent(
     last_heartbeat_at=_NOW,
     interval_seconds=30.0,
     timeout_seconds=90.0,
+    quiet_until=None,
     activity="runs the tests",
     progress=40,
     child=None,

@@ -10,6 +10,7 @@ from makima_gateway.api.schemas.system import (
     DeadLetterPage,
     DeadLetterView,
     DetectorView,
+    QuietSender,
     ReplicaView,
     RetriedDeadLetter,
     ServiceView,
@@ -86,6 +87,12 @@ EXAMPLES: Final[Mapping[str, object]] = {
         ],
         detector=DetectorView(1.0, 240, 0.06, [DetectorHold("ada", _AT, _UNTIL, 18, 34)]),
         maintenance=[_WINDOW],
+        quiet=[
+            QuietSender(
+                "3f0c2f5e-0d55-4f0d-9b51-5a8f1f0b2c34", "Add login", "builder", "laptop-1", _AT, _UNTIL
+            )
+        ],
+        quiet_total=1,
         thresholds=_THRESHOLDS,
         flags={"supervisor_heartbeat": True},
     ),

@@ -10,6 +10,7 @@ from makima_kernel.service.settings import Settings
 from nats.errors import Error as NatsError
 from starlette.responses import Response
 
+from makima_gateway.api.quiet_senders import quiet_senders
 from makima_gateway.api.reads import Reading
 from makima_gateway.api.routes.maintenance import windows_view
 from makima_gateway.api.schemas.system import (
@@ -42,6 +43,7 @@ async def show_system(read: Reading) -> Response:
         raise broker_away(error) from error
     windows, plans = await gateway.maintenance.expected()
     settings = gateway.settings
+    quiet, quiet_total = await quiet_senders(gateway, read.principal.tenant)
     return read.answer(
         System(
             position=await gateway.log.head(),
@@ -52,6 +54,8 @@ async def show_system(read: Reading) -> Response:
             services=services(seen),
             detector=detector(seen),
             maintenance=windows_view(windows, plans).items,
+            quiet=quiet,
+            quiet_total=quiet_total,
             thresholds=thresholds(settings),
             flags=dict[str, bool](settings.feature_flags.model_dump()),
         )

@@ -57,7 +57,8 @@ class Agent:
     role: str
     agent_status: AgentStatus
     status: OldStatus  # `active`: it works
-    # its last heartbeat, or its join if that is later, and the timeout; null: no heartbeat is expected of it
+    # its last heartbeat, or its join if that is later, and the timeout, or the silence that it announced if that is longer;
+    # null: no heartbeat is expected of it
     ready_until: datetime | None
     is_expired: bool  # true: declared dead
     stuck: bool  # alive, at work, and without progress for too long
@@ -71,6 +72,8 @@ class Agent:
     last_heartbeat_at: datetime | None
     interval_seconds: float  # between two heartbeats
     timeout_seconds: float  # after so long without one it is declared dead
+    # until when its latest heartbeat announced silence, as long as it may be; null: it did not, or it is not known
+    quiet_until: datetime | None
     activity: str | None  # as its latest heartbeat says, like the next two
     progress: int | None  # percent
     child: dict[str, object] | None  # the process that it waits for

@@ -63,9 +63,25 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
+class QuietSender:
+    """An agent, or a supervisor (by its role), that announced to be silent until `until`: before, no verdict is given on
+    it. `since`: its last heartbeat.
+    """
+
+    contract_id: str
+    contract_name: str | None
+    role: str
+    daemon_id: str | None
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class System:
     """The installation as it is now. `epoch` identifies the log, `position` is its last event. `disk_free`: bytes, where
-    Postgres and the broker have their data; null: this gateway does not run beside them, or cannot look.
+    Postgres and the broker have their data; null: this gateway does not run beside them, or cannot look. Silence is
+    expected of the scopes of `maintenance`, and of those in `quiet`: at most 100, whose time ends first; `quiet_total` are
+    all, as far as this gateway has heard them since it began.
     """
 
     position: int
@@ -76,6 +92,8 @@ class System:
     services: list[ServiceView]
     detector: DetectorView
     maintenance: list[MaintenanceWindow]
+    quiet: list[QuietSender]
+    quiet_total: int
     thresholds: dict[str, Threshold]
     flags: dict[str, bool]
 
