@@ -3,17 +3,16 @@
 from collections.abc import Mapping
 from typing import Final
 
-from makima_schemas.contract.model import NOT_RESTARTED_STATUSES, ContractStatus
+from makima_schemas.contract.model import ContractStatus
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from makima_sdk.models import ENDED, Contract
 
 from makima_cli.monitor.cursor import agent_here, is_on_contract
-from makima_cli.monitor.model import Pane, Prompt, next_phase
+from makima_cli.monitor.model import RESTARTED_IN, Pane, Prompt, next_phase
 from makima_cli.monitor.state import MonitorState
 
 S = ContractStatus
 _UNENDED: Final = frozenset(ContractStatus) - ENDED
-RESTARTED_IN: Final = _UNENDED - {S.CREATED, *NOT_RESTARTED_STATUSES}  # those that run
 # The actions of a batch by their key, and of which statuses each can be.
 BATCH: Final[Mapping[str, tuple[str, frozenset[ContractStatus]]]] = {
     "p": ("pause", frozenset({S.ACTIVE, S.WAITING_FOR_INPUT, S.BLOCKED})),

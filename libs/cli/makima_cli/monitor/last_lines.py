@@ -7,10 +7,9 @@ from makima_schemas.contract.model import ContractStatus
 from makima_sdk.models import ENDED, Contract
 from rich.cells import cell_len
 
-from makima_cli.monitor.asks import RESTARTED_IN
 from makima_cli.monitor.cells import DIM, NEEDS, Line, Piece, fit, wrapped
 from makima_cli.monitor.cursor import is_on_contract, on_agent
-from makima_cli.monitor.model import ORDERS, PANE_FILTERS, Pane, next_phase
+from makima_cli.monitor.model import ORDERS, PANE_FILTERS, RESTARTED_IN, Pane, next_phase
 from makima_cli.monitor.prompt_texts import prompt_texts, shortened
 from makima_cli.monitor.state import MonitorState
 

@@ -7,14 +7,16 @@ from enum import IntEnum, StrEnum
 from typing import Final, NamedTuple
 
 from makima_schemas.agent import AgentStatus
-from makima_schemas.contract.model import ContractStatus
+from makima_schemas.contract.model import NOT_RESTARTED_STATUSES, ContractStatus
 from makima_sdk.agents import AgentRecord
-from makima_sdk.models import Contract
+from makima_sdk.models import ENDED, Contract
 
 from makima_cli.monitor.wanted import AGENTS, CONTRACTS, EVENTS, Members
 from makima_cli.phases import phase_after
 
 WAITING: Final = frozenset({ContractStatus.BLOCKED, ContractStatus.WAITING_FOR_INPUT})
+# Those that run: nobody is restarted before the start, in a pause, and after the end.
+RESTARTED_IN: Final = frozenset(ContractStatus) - {ContractStatus.CREATED, *NOT_RESTARTED_STATUSES, *ENDED}
 
 
 class Pane(IntEnum):
