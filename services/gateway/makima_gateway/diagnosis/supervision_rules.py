@@ -92,12 +92,11 @@ def daemon_unheard(found: ContractFacts) -> Iterator[Finding]:
 def stale(found: ContractFacts) -> Iterator[Finding]:
     if found.ended or not found.contract.stale:
         return
-    act = "POST {}" if found.supervisor else "start a daemon that runs it, or POST {}"
-    path = path_of(found, "supervisor/restart" if found.supervisor else "fail")
+    fails = f"start a daemon that runs it, or POST {path_of(found, 'fail')}"
     yield Finding(
         "no activity for longer than the stale threshold",
         found.contract.last_activity_at,
-        act.format(path),
+        restart(found, "supervisor") if found.supervisor else fails,
         found.evidence_of("StaleDetected"),
     )
 

@@ -1,17 +1,22 @@
 """Heartbeats of agents and supervisors by HTTP: they carry what those over NATS carry, and are read as they are."""
 
 import httpx
+import msgspec
 import orjson
 import pytest
+from makima_gateway.api.schemas.agents import AgentHeartbeatRequest, ChildProcess, SupervisorHeartbeatRequest
+from makima_gateway.api.schemas.senders import DaemonHeartbeatRequest
 from makima_kernel.service.runtime import Service
 from makima_kernel.service.settings import Settings
 from makima_kernel.testing import eventually
+from makima_schemas import heartbeat
 from makima_schemas.agent import AgentJoined, AgentStatus
-from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES
+from makima_schemas.heartbeat import MAX_HEARTBEAT_BYTES, AgentHeartbeat, DaemonHeartbeat, SupervisorHeartbeat
 from makima_schemas.heartbeat_reader import read_agent, read_supervisor
 from makima_schemas.supervisor import SupervisorRegistered
 from makima_supervisor_heartbeat import app as supervisor_heartbeat
 from nats.aio.client import Client
+from pydantic import BaseModel
 
 from tests.services.gateway.api.agent_events import beat, join, joined, silent, stored
 from tests.services.gateway.harness import Gateways, body, created, listed, refused
@@ -153,3 +158,19 @@ async def test_a_supervisor_without_nats_beats_by_http(
     assert body(other)["status"] == "superseded"
     for unfit_one in ({}, {"state": "dreaming"}, {"state": "interrupted"}, {**plan, "contract_id": "other"}):
         await refused(http.post(path, json=unfit_one), 422, "INVALID_REQUEST")
+
+
+@pytest.mark.parametrize(
+    ("over_nats", "by_http"),
+    [
+        (SupervisorHeartbeat, SupervisorHeartbeatRequest),
+        (AgentHeartbeat, AgentHeartbeatRequest),
+        (DaemonHeartbeat, DaemonHeartbeatRequest),
+        (heartbeat.ChildProcess, ChildProcess),
+    ],
+)
+def test_the_schemas_of_http_name_what_may_be_sent_over_nats(
+    over_nats: type[msgspec.Struct], by_http: type[BaseModel]
+) -> None:
+    of_the_path = {"contract_id", "role"} if over_nats is AgentHeartbeat else set[str]()
+    assert set(over_nats.__struct_fields__) - of_the_path <= set(by_http.model_fields)

@@ -260,7 +260,12 @@ class SupervisorHeartbeatRequest(Body):
     pending_task_ids: Annotated[tuple[Id, ...], Field(max_length=heartbeat.MAX_PENDING_TASKS)] = ()
     connection_id: Id | None = None
     seq: SenderSequence | None = None
-    timestamp: datetime | None = Field(None, description="of the sender's clock; default: now")
+    timestamp: datetime | None = Field(
+        None, description="of the sender's clock, from which only `quiet_until` is counted; default: now"
+    )
+    quiet_until: datetime | None = Field(
+        None, description="until when no heartbeat is to be expected, by the sender's clock"
+    )
 
 
 class AgentLeave(Body):
