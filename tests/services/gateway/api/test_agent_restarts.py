@@ -148,6 +148,8 @@ async def test_in_a_paused_contract_nobody_is_restarted_before_it_is_resumed(
     assert (skipped["id"], skipped["code"]) == (contract, "INVALID_TRANSITION")
     assert daemon.heard == []
     assert await _refusals(http, contract) == {"the contract is paused: resume it first"}
+    problem = await refused(http.get(f"{root}/supervisor/status"), 503, "SUPERVISOR_DEAD")
+    assert problem["hint"] == "resume the contract, then restart it, or wait for its next heartbeat"
     assert await _restarts(http, contract) == {
         "AGENT_DEAD": f"resume the contract, then POST /api/v1{path}/restart",
         "SUPERVISOR_SILENT": f"resume the contract, then POST /api/v1{root}/supervisor/restart",

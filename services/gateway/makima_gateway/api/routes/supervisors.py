@@ -6,6 +6,7 @@ import orjson
 from fastapi import APIRouter, Query
 from makima_schemas.codec import encode
 from makima_schemas.commands import Problem
+from makima_schemas.contract.model import NOT_RESTARTED_STATUSES
 from makima_schemas.errors import ErrorCode
 from makima_schemas.refusal import Member, Refused
 from makima_schemas.supervisor import RestartSupervisor, SupervisorState
@@ -29,11 +30,12 @@ async def supervisor_status(contract_id: ContractId, read: Reading) -> Response:
     row = await known_supervisor(read.gateway, read.principal.tenant, contract_id)
     status = _status(row, await last_heartbeat(read.gateway, row.contract_id, row.task_id))
     if row.state == SupervisorState.INTERRUPTED:
+        paused = (await read.contract(contract_id)).status in NOT_RESTARTED_STATUSES
         members = cast("dict[str, Member]", orjson.loads(encode(status)))
         raise Refused(
             ErrorCode.SUPERVISOR_DEAD,
             f"supervisor {row.task_id} stopped sending heartbeats",
-            hint="restart it, or wait for its next heartbeat",
+            hint=f"{'resume the contract, then ' if paused else ''}restart it, or wait for its next heartbeat",
             **members,
         )
     return read.answer(status)
