@@ -46,7 +46,10 @@ NAMED: Final = {
     "placement": "placement_rules",
     "restoring": "restoration_rules",
     "saving": "saved_state_rules",
+    "sender_group": "shards",
 }
+# Rules that are named as a module of events is, which most tests import: the tests that hold them, all of them pure.
+ONLY: Final = {"supervisor": ("supervisor_rules", "restoration_rules", "saved_state_rules")}
 # Pure rules of the libraries, each with its tests.
 OF_LIBRARIES: Final = {
     "schemas/makima_schemas/connections.py": ("schemas/test_connections.py",),
@@ -106,9 +109,11 @@ def rules(service: str) -> list[str]:
 
 def speaking_of(service: str, path: str) -> list[str]:
     """The test files of the service that are named after the rule, first, and those that import it, by
-    themselves or through what they share, or simulate or try the whole; else all of them.
+    themselves or through what they share, or simulate or try the whole; else all of them. Of a rule of `ONLY`, those.
     """
     rule = Path(path).stem
+    if rule in ONLY:
+        return [f"tests/services/{service}/test_{name}.py" for name in ONLY[rule]]
     files = sorted((ROOT / "tests" / "services" / service).glob("test_*.py"))
     whole = ("flowing_detector import", "simulation import") if Path(path).parent.name != "domain" else ()
     signs = (f".{rule} import", f" import {rule}", *whole)

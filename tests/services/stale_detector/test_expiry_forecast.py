@@ -2,16 +2,19 @@
 matters.
 """
 
+from dataclasses import replace
+
 from makima_stale_detector.domain.members.sender import Sender, Tracked
 from makima_stale_detector.domain.shards.observed_clock import MILLISECOND, SECOND, Timeouts
 from makima_stale_detector.domain.shards.shards import Shards
-from makima_stale_detector.domain.verdicts.expiry_forecast import FORECAST_SLACK_DIVISOR, ExpiryForecast
+from makima_stale_detector.domain.verdicts.expiry_forecast import ExpiryForecast
+from makima_stale_detector.domain.verdicts.mass_silence import Expiring
 from makima_stale_detector.domain.verdicts.sender_group import SenderGroup, Suspect
 
 START = 1_700_000_000 * SECOND
 INTERVAL = 8 * SECOND
 TIMEOUTS = Timeouts(timeout=4 * INTERVAL, interval=INTERVAL, grace=3 * SECOND, agent_timeout=4 * INTERVAL)
-SLACK = INTERVAL // FORECAST_SLACK_DIVISOR
+SLACK = SECOND  # an eighth of the interval
 
 
 class Fleet:
@@ -19,7 +22,8 @@ class Fleet:
     stand.
     """
 
-    def __init__(self, tracked: int) -> None:
+    def __init__(self, tracked: int, timeouts: Timeouts = TIMEOUTS, on_each: int = 1) -> None:
+        """`on_each`: how many senders each failure domain has."""
         self.shards = Shards(2, grace=3 * SECOND)
         self.now, self.sequence = START, 0
         for shard in self.shards:
@@ -27,14 +31,14 @@ class Fleet:
             shard.consumed(1, START)
         self.owner = SenderGroup("ada")
         self.tracked = {
-            name: Tracked(Sender(name, True, 1, "c1", f"d{number}"), "ada")
+            name: Tracked(Sender(name, True, 1, "c1", f"d{number // on_each}"), "ada")
             for number in range(tracked)
             for name in [f"supervisor:t{number}"]
         }
         for name, each in self.tracked.items():
             self.owner.add(name, each.sender.domain)
         self.judged: set[str] = set()
-        self.outlook = ExpiryForecast(self.shards, self.tracked, lambda _owner: self.judged, TIMEOUTS)
+        self.outlook = ExpiryForecast(self.shards, self.tracked, lambda _owner: self.judged, timeouts)
 
     def run(self, span: int) -> None:
         for _ in range(span // (100 * MILLISECOND)):
@@ -121,3 +125,32 @@ def test_everyone_is_looked_at_again_when_the_slack_is_used_up_or_what_was_seen_
     assert not fleet.outlook.old
     fleet.outlook.forget()
     assert fleet.outlook.old
+
+
+def test_a_machine_expires_only_with_all_its_senders() -> None:
+    fleet = Fleet(20, on_each=2)
+    for number in range(0, 20, 2):
+        fleet.due(number, SECOND)
+    assert fleet.outlook.expiring(fleet.owner) == Expiring(10, 0, 0)
+    for number in range(1, 12, 2):
+        fleet.due(number, SECOND)
+    assert fleet.outlook.expiring(fleet.owner) == Expiring(10, 0, 0), "the count stays valid for the slack"
+    fleet.outlook.forget()
+    assert fleet.outlook.expiring(fleet.owner) == Expiring(10, 6, 12)
+
+
+def test_who_has_been_silent_for_as_long_as_the_first_that_is_past_its_deadline_expires_too() -> None:
+    """Agents have a shorter timeout: a supervisor beside them has as much of its own left when theirs are past."""
+    fleet = Fleet(20, replace(TIMEOUTS, agent_timeout=2 * INTERVAL))
+    fleet.suspect(0)
+    agent = "agent:c1:builder"
+    fleet.tracked[agent] = Tracked(Sender(agent, True, 1, "c1", "d20"), "ada")
+    fleet.owner.add(agent, "d20")
+    fleet.owner.suspects[agent] = Suspect(fleet.shards[0], (0, 1, START, None))
+    for number in range(1, 12):
+        fleet.due(number, 3 * INTERVAL)  # last heard an interval ago: an agent would be due in one
+    for number in range(12, 20):
+        fleet.due(number, 3 * INTERVAL + 1)
+    assert fleet.expiring == 13
+    del fleet.owner.suspects[agent]
+    assert fleet.expiring == 1, "supervisors alone are measured by their own timeout"

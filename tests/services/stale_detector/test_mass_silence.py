@@ -75,3 +75,12 @@ def test_a_hold_is_what_its_stream_said_last(before: Hold, version: int, event: 
 )
 def test_the_stream_names_the_owner(stream: str, owner: str | None) -> None:
     assert owner_of(recorded(stream, ContractStarted())) == owner
+
+
+def test_a_machine_of_which_everybody_is_judged_or_let_go_is_not_live_any_more() -> None:
+    owner = SenderGroup("ada")
+    for number in range(6):
+        owner.add(f"supervisor:t{number}", f"d{number // 2}")
+    assert owner.expiring({}, judged=["supervisor:t0", "supervisor:t1"]) == Expiring(2, 0, 0)
+    owner.exempt = {"supervisor:t2"}
+    assert owner.expiring({}, judged=["supervisor:t0", "supervisor:t1", "supervisor:t3"]) == Expiring(1, 0, 0)

@@ -1,5 +1,6 @@
 """All shards together: the slowest one counts, and a sender is where it was heard last."""
 
+import pytest
 from makima_stale_detector.domain.shards.observed_clock import CANARIES_FAST, CANARIES_SLOW, SECOND
 from makima_stale_detector.domain.shards.shards import Shards
 from makima_stale_detector.domain.verdicts.mass_silence import Hold
@@ -135,3 +136,53 @@ def test_where_the_log_read_anew_knows_of_no_hold_nobody_is_exempt() -> None:
     owner.exempt = {"a"}
     owner.replace(Hold(), (SECOND,))
     assert owner.exempt == set()
+
+
+def test_a_hold_that_is_older_or_known_releases_nobody() -> None:
+    owner, suspect = SenderGroup("ada"), Suspect(flowing(1)[0], (0, 1, START, None))
+    owner.suspects = {"a": suspect}
+    owner.apply(Hold(4, expired=True), (SECOND,))
+    owner.suspects["b"] = suspect
+    for version in (3, 4):
+        owner.apply(Hold(version, expired=True), (2 * SECOND,))
+        assert (owner.hold.version, owner.exempt) == (4, {"a"})
+    owner.apply(Hold(3, held=True), (2 * SECOND,))
+    assert (owner.hold, owner.held_since, owner.exempt) == (Hold(4, expired=True), (), {"a"})
+
+
+@pytest.mark.parametrize(
+    ("senders", "domains", "may"),
+    [(10, 3, True), (9, 3, False), (10, 2, False), (9, 9, False), (100, 2, False), (11, 4, True)],
+)
+def test_it_takes_ten_senders_on_three_machines_to_be_a_mass(
+    senders: int, domains: int, *, may: bool
+) -> None:
+    owner = SenderGroup("ada")
+    for number in range(senders):
+        owner.add(f"s{number}", f"d{number % domains}")
+    assert owner.may_be_mass is may
+
+
+def test_a_machine_whose_last_sender_is_gone_is_none_any_more() -> None:
+    owner = SenderGroup("ada")
+    for number in range(18):
+        owner.add(f"s{number}", f"d{number % 3}")
+    for number in range(0, 15, 3):
+        owner.remove(f"s{number}")
+        assert owner.may_be_mass
+    owner.add("s15", "d1")  # the last one of d0 moves
+    assert not owner.may_be_mass
+    owner.remove("s15")
+    owner.remove("nobody")
+    assert (len(owner.senders), owner.may_be_mass) == (12, False)
+
+
+def test_suspects_are_counted_by_machine_without_those_that_are_exempt() -> None:
+    owner, suspect = SenderGroup("ada"), Suspect(flowing(1)[0], (0, 1, START, None))
+    for name, domain in (("a", "d1"), ("b", "d1"), ("c", "d2"), ("d", "d3")):
+        owner.add(name, domain)
+    owner.suspects = dict.fromkeys("abc", suspect)
+    owner.exempt = {"c"}
+    assert owner.unexplained() == {"d1": 2}
+    owner.exempt = {"a"}
+    assert owner.unexplained() == {"d1": 1, "d2": 1}

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from makima_schemas.agent import AgentStatus, AgentStatusChanged
+from makima_schemas.agent import AgentJoined, AgentStatus, AgentStatusChanged
 from makima_schemas.contract import events as e
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.heartbeat_codec import Address
@@ -69,10 +69,29 @@ def test_in_maintenance_nobody_is_stuck_and_after_it_all_the_time_begins_anew(sc
     assert story.hear(last + 610).found == [("stuck", last + 610)]
 
 
-def test_maintenance_of_the_daemon_that_an_agent_runs_on_covers_it() -> None:
-    elsewhere = address("makima.shards.3.agent.d2.c1.builder")  # its contract's supervisor is on d1
-    story = Story().maintenance(1, MaintenanceStarted("daemon:d2", LATE, "updates"))
-    assert not story.beats(0, 1200, sender=elsewhere).found
+@pytest.mark.parametrize(("daemon", "found"), [("d1", [("stuck", 600)]), ("d2", [])])
+def test_maintenance_of_the_daemon_that_an_agent_runs_on_covers_it(
+    daemon: str, found: list[tuple[str, float]]
+) -> None:
+    elsewhere, story = (
+        address("makima.shards.3.agent.d2.c1.builder"),
+        Story(),
+    )  # its contract's supervisor is on d1
+    joined = AgentJoined("c1", "builder", "b", "d2")
+    works = AgentStatusChanged("c1", "builder", AgentStatus.READY, AgentStatus.WORKING, "reported", "b")
+    for version, event in enumerate((joined, works), 3):
+        story.senders.apply_event(elsewhere.sender, elsewhere.entity_id, event, version + 1, version)
+    story.maintenance(1, MaintenanceStarted(f"daemon:{daemon}", LATE, "updates"))
+    assert story.beats(0, 1200, sender=elsewhere, connection_id="b").found == found
+
+
+def test_each_of_two_maintenances_that_ended_lately_counts_for_those_whom_it_covered() -> None:
+    story = Story().beats(0, 30)
+    for scope in ("daemon:d1", "owner:bob"):
+        story.maintenance(40, MaintenanceStarted(scope, LATE, "updates"))
+    story.maintenance(300, MaintenanceEnded("daemon:d1", "request"))
+    story.maintenance(400, MaintenanceEnded("owner:bob", "request"))
+    assert story.beats(60, 900).found == [("stuck", 900)]
 
 
 @pytest.mark.parametrize("scope", ["owner:bob", "daemon:d2", "contract:c2"])
@@ -99,3 +118,10 @@ def test_only_who_works_is_judged() -> None:
     works = AgentStatusChanged("c1", "builder", AgentStatus.READY, AgentStatus.WORKING, "reported", "a")
     story.senders.apply_event(AGENT.sender, AGENT.entity_id, works, 5, 4)
     assert story.beats(1230, 1830).found == [("stuck", 1830)]
+
+
+def test_in_a_new_stream_of_heartbeats_standing_still_begins_anew() -> None:
+    """What was told before is not compared: nobody knows what was lost in between."""
+    story = Story().beats(0, 300)
+    story.senders.begin("e2")
+    assert story.beats(330, 930).found == [("stuck", 930)]

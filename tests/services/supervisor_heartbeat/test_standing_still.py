@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from makima_schemas.agent import AgentStatus
+from makima_schemas.agent import AgentJoined, AgentStatus, AgentStatusChanged
 from makima_schemas.contract import events as e
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.heartbeat import ChildProcess
@@ -48,6 +48,16 @@ def test_a_longer_round_is_progress() -> None:
     for at in range(0, 2401, 30):
         story.hear(at, activity=f"step {at // 30 % 9}")
     assert not story.found
+
+
+def test_what_another_connection_did_before_is_no_circle() -> None:
+    story = Story().hear(0, activity="reads").hear(30, activity="tests")
+    joined = AgentJoined("c1", "builder", "b", "d1")
+    works = AgentStatusChanged("c1", "builder", AgentStatus.READY, AgentStatus.WORKING, "reported", "b")
+    for version, event in enumerate((joined, works), 3):
+        story.senders.apply_event(AGENT.sender, AGENT.entity_id, event, version + 1, version)
+    story.beats(60, 270, connection_id="b", activity="tests")
+    assert story.beats(300, 900, connection_id="b", activity="reads").found == [("stuck", 900)]
 
 
 def test_a_child_that_uses_the_processor_is_progress() -> None:
