@@ -157,4 +157,4 @@ def _branch(lines: Sequence[Json], margin: str) -> None:
         say_under(head, f"{line['code']}: {line['text']}{since}")
         under = f"{margin}{'   ' if end else '│  '}"
         say_under(f"{under}   who: ", line["who"])
-        say_under(f"{under}   do:  ", line["act"])
+        say(f"{under}   do:  {line['act']}")  # in one piece, so that it can be copied

@@ -54,7 +54,7 @@ def print_reason(reason: Row, margin: str) -> None:
     if reason.get("proof"):
         say_under(f"{margin}    proof: ", _proof(cast("Row", reason["proof"])))
     say_under(f"{margin}    who:   ", who(reason["code"]))
-    say_under(f"{margin}    do:    ", as_command(reason["act"]))
+    say(f"{margin}    do:    {as_command(reason['act'])}")  # in one piece, so that it can be copied
 
 
 def _proof(proof: Row) -> str:
