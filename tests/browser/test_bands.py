@@ -102,8 +102,8 @@ async def test_each_page_shows_the_maintenance_that_is_planned_and_that_in_force
     )
     try:
         async with signed_in(browser, admin) as seen:
-            planned = seen.page.locator(f'.quiet[data-window="contract:{contract}"]')
-            open_now = seen.page.locator('.quiet[data-window="daemon:daemon-eve"]')
+            planned = seen.page.locator(f'.expected[data-window="contract:{contract}"]')
+            open_now = seen.page.locator('.expected[data-window="daemon:daemon-eve"]')
             for address, other in (("/", 1), ("/agents", 1), (f"/agents/{contract}/builder", 0)):
                 await seen.page.goto(address)
                 await expect(planned).to_contain_text(
@@ -128,7 +128,7 @@ async def test_each_page_shows_the_maintenance_that_is_planned_and_that_in_force
             await seen.page.get_by_label("from, UTC").fill("2036-02-01T02:00")
             await seen.page.get_by_label("because of").fill("power")
             async with sent as asked:
-                await seen.page.get_by_role("button", name="Hold verdicts").click()
+                await seen.page.get_by_role("button", name="Plan it").click()
             body = cast("dict[str, str]", (await asked.value).post_data_json)
             assert (body["starts_at"], body["until"]) == (
                 "2036-02-01T02:00:00.000Z",

@@ -14,6 +14,7 @@ from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
@@ -33,6 +34,7 @@ from nats.aio.msg import Msg
 
 from tests.e2e import stack
 from tests.e2e.process_tree import alive, descendants, fleet_pid
+from tests.lateness import Lateness, measured
 
 pytestmark = [
     pytest.mark.e2e,
@@ -41,6 +43,7 @@ pytestmark = [
     pytest.mark.xdist_group("fleet"),  # one fleet for all of them
 ]
 
+SHOWN_WITHIN_SECONDS = 120.0
 PATIENCE = 270.0  # a busy machine starts processes slowly; who wants to know how fast it is measures it
 TIMEOUT_VARIABLE = "MAKIMA_CONTRACTS__HEARTBEAT_TIMEOUT_SECONDS"
 
@@ -53,6 +56,7 @@ class Fleet:
 
     connection: Connection
     system: stack.Stack | None
+    late: Lateness  # this machine, since before the system was started
     incarnations: dict[str, set[str | None]] = field(default_factory=dict[str, set[str | None]])
 
     @property
@@ -67,14 +71,15 @@ async def fleet(server_folder: Path) -> AsyncIterator[Fleet]:
     url, nats_url = os.environ.get("MAKIMA_E2E_URL"), os.environ.get("MAKIMA_E2E_NATS_URL")
     if url and nats_url:
         connection = Connection(url, nats_url, os.environ.get("MAKIMA_TOKEN"))
-        async with _fleet_at(connection), _heard(Fleet(connection, None)) as made:
+        async with measured() as late, _fleet_at(connection), _heard(Fleet(connection, None, late)) as made:
             yield made
         return
     folder = server_folder / f"fleet-{uuid4().hex[:8]}"
     folder.mkdir(mode=0o711)
     async with (
+        measured() as late,
         stack.running(folder, "--demo") as system,
-        _heard(Fleet(Connection(system.url, system.nats_url, system.token), system)) as made,
+        _heard(Fleet(Connection(system.url, system.nats_url, system.token), system, late)) as made,
     ):
         yield made
 
@@ -141,13 +146,24 @@ async def test_every_state_is_seen(fleet: Fleet) -> None:
 
 
 async def test_every_status_is_seen(fleet: Fleet) -> None:
-    seen: set[object] = set()
+    """And each state of an agent, and a question, within two minutes by the times of the log; what this machine was late
+    meanwhile does not count.
+    """
+    wanted = {*ContractStatus, *AgentStatus, "QuestionAsked"}
+    seen: dict[object, datetime] = {}
     async with told(fleet, since=0) as events:
         async for event in events:
-            if event["type"] == "StatusChanged":
-                seen.add(event["new_status"])
-            if seen == set(ContractStatus):
+            if "timestamp" not in event:  # of the monitor itself
+                continue
+            at = datetime.fromisoformat(str(event["timestamp"]))
+            seen.setdefault(event["type"], at)
+            if event["type"] in {"StatusChanged", "AgentStatusChanged"}:
+                seen.setdefault(event["new_status"], at)
+            if wanted <= seen.keys():
                 break
+    took = max(seen[each] for each in wanted) - min(seen.values())
+    if fleet.system is not None:
+        assert took.total_seconds() <= fleet.late.allowed(SHOWN_WITHIN_SECONDS), seen
 
 
 async def test_an_advance_before_its_time_is_refused_and_that_is_said(fleet: Fleet) -> None:
