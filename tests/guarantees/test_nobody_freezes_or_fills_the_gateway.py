@@ -192,14 +192,12 @@ async def test_a_search_is_ended_after_its_time_and_makes_no_other_owner_wait(
     searching = [
         asyncio.create_task(alice.get("/contracts", params={"q": f"needle {number}"})) for number in range(20)
     ]
-    answers: list[httpx.Response] = []
+    answers, one = list[httpx.Response](), {"Idempotency-Key": "one"}
     while not all(search.done() for search in searching):
         async with measured() as late:
             began = perf_counter()
             answers.append(await bob.get(f"/contracts/{mine['id']}"))
-            answers.append(
-                await bob.post("/contracts", json={"name": "one"}, headers={"Idempotency-Key": "one"})
-            )
+            answers.append(await bob.post("/contracts", json={"name": "one"}, headers=one))
             assert perf_counter() - began < late.allowed(2)
     assert {answer.status_code for answer in answers} == {200, 201}
     ended = [search.result() for search in searching]

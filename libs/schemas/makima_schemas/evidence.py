@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
+from pydantic import AfterValidator, GetJsonSchemaHandler, TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
 
 # Between the id of a stream and how often it lost its newest messages. Sequences are given out again after that:
 # those of two epochs are not comparable, although the stream is the same.
@@ -76,15 +75,10 @@ def _possible(evidence: Evidence) -> Evidence:
     return evidence
 
 
-class _Bounded:
-    """Holds evidence to `BOUNDS`, and publishes them."""
+class _Published:
+    """Publishes `BOUNDS`."""
 
-    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_after_validator_function(_possible, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(self, schema: object, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """In place: in a document the class has one schema, which is also that of the events."""
         del schema, handler
         bounded = TypeAdapter(Evidence).json_schema()
@@ -95,4 +89,4 @@ class _Bounded:
 
 # The evidence in a command. The bounds are none of `Evidence`, which stands in events: a log from before them must
 # still open.
-VerdictEvidence = Annotated[Evidence, _Bounded()]
+VerdictEvidence = Annotated[Evidence, AfterValidator(_possible), _Published()]

@@ -13,7 +13,7 @@ from makima_schemas.silence import (
 
 from tests.services.gateway.harness import Gateways
 
-UNTIL = datetime.now(UTC) + timedelta(hours=1)
+UNTIL = datetime.now(UTC) + timedelta(days=1)
 
 
 async def test_windows_that_a_restored_log_does_not_have_are_not_shown(

@@ -149,11 +149,11 @@ class Subscriber:
 
     async def _send_next(self) -> bool:
         """Send new heartbeats, reminders and rows, and the next page of events; False: there was nothing new."""
-        await self._send_tick()
         if self._generation != self._log_tail.generation:
             await self._reset("the log was replaced by another one")
         if self._rewind is not None:
             await self._seek(self._rewind)
+        await self._send_tick()  # after that, as it says up to where the client was told everything
         heartbeats_sent = await self._send_heartbeats()
         reminders_sent = await self._send_stale_reminders()
         events = await self._next_events()

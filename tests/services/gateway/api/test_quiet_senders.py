@@ -14,13 +14,12 @@ from makima_schemas.times import rfc3339
 
 from tests.services.gateway.harness import Gateways, body, created
 
-HEARD = datetime.now(UTC).replace(microsecond=0)
 S = AgentStatus
 
 
-async def _beats(gateways: Gateways, kind: str, sender: str, **members: object) -> None:
+async def _beats(gateways: Gateways, kind: str, sender: str, heard: datetime, **members: object) -> None:
     """As the recorder publishes it."""
-    state = {"last_heartbeat": rfc3339(HEARD), "activity": "waits", **members}
+    state = {"last_heartbeat": rfc3339(heard), "activity": "waits", **members}
     await gateways.replicas[0].nats.publish(subjects.state(kind, sender), orjson.dumps(state))
 
 
@@ -31,6 +30,7 @@ async def _system(http: httpx.AsyncClient) -> Mapping[str, Any]:
 async def test_who_announced_silence_is_listed_while_it_is_there_and_its_time_is_not_over(
     gateways: Gateways, http: httpx.AsyncClient
 ) -> None:
+    heard = datetime.now(UTC).replace(microsecond=0)
     contract = str((await created(http, name="Add login"))["id"])
     await gateways.append(
         f"supervisor-s-{contract}",
@@ -52,10 +52,10 @@ async def test_who_announced_silence_is_listed_while_it_is_there_and_its_time_is
         said = {"over": {"quiet_seconds": 0.001}, "hours": {"quiet_seconds": 1e6}, "talks": {}}
         quiet = said.get(role, {"quiet_seconds": 600})
         await _beats(
-            gateways, "agent", f"{contract}:{role}", contract_id=contract, connection_id="k1", **quiet
+            gateways, "agent", f"{contract}:{role}", heard, contract_id=contract, connection_id="k1", **quiet
         )
     supervisor = {"contract_id": contract, "connection_id": "k1", "quiet_seconds": 900}
-    await _beats(gateways, "supervisor", f"s-{contract}", **supervisor)
+    await _beats(gateways, "supervisor", f"s-{contract}", heard, **supervisor)
     await http.get("/agents", headers={"Makima-Min-Position": str(position)})
 
     async def three() -> Mapping[str, Any] | None:
@@ -71,20 +71,20 @@ async def test_who_announced_silence_is_listed_while_it_is_there_and_its_time_is
             "contract_name": "Add login",
             "role": role,
             "daemon_id": "d1",
-            "since": rfc3339(HEARD),
-            "until": rfc3339(HEARD + timedelta(seconds=seconds)),
+            "since": rfc3339(heard),
+            "until": rfc3339(heard + timedelta(seconds=seconds)),
         }
         for role, seconds in ends
     ]
     path = f"/contracts/{contract}/agents"
     for role, seconds in ends:
         shown = body(await http.get(f"{path}/{role}"))
-        until = rfc3339(HEARD + timedelta(seconds=seconds))
+        until = rfc3339(heard + timedelta(seconds=seconds))
         assert (shown["quiet_until"], shown["ready_until"]) == (until, until)
     for role in ("talks", "replaced"):
         assert body(await http.get(f"{path}/{role}"))["quiet_until"] is None
 
-    await _beats(gateways, "agent", f"{contract}:builder", contract_id=contract, connection_id="k1")
+    await _beats(gateways, "agent", f"{contract}:builder", heard, contract_id=contract, connection_id="k1")
 
     async def ended() -> bool:
         return [each["role"] for each in (await _system(http))["quiet"]] == ["supervisor", "hours"]

@@ -59,9 +59,10 @@ class Away {
       clearTimeout(timer);
       socket.close();
     };
+    // at once: a Tick from before it would say that everything was told
+    socket.onopen = () => socket.send(JSON.stringify({ since: mark.position, epoch: mark.epoch }));
     socket.onmessage = ({ data }) => {
       const message = JSON.parse(String(data)) as Message;
-      if (message.type === "hello") return socket.send(JSON.stringify({ since: mark.position, epoch: mark.epoch }));
       if (message.type === "reset") return over();
       if (message.type === "Tick" && message.position >= until) {
         this.digest = { seconds, parts: digestOf(events) };
