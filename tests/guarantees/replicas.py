@@ -19,6 +19,7 @@ from makima_kernel.nats.connection import connect
 from makima_kernel.projections.projector import Projector
 from makima_kernel.relay.relay import Relay
 from makima_kernel.testing import eventually
+from makima_local.signals import send_to_one
 from makima_schemas.envelope import Recorded
 
 from tests.kernel.projections.sample_projection import SampleProjection
@@ -46,10 +47,10 @@ class Replica:
         self._process.join(10)
 
     def freeze(self) -> None:
-        os.kill(self.pid, signal.SIGSTOP)
+        send_to_one(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        os.kill(self.pid, signal.SIGCONT)
+        send_to_one(self.pid, signal.SIGCONT)
 
     async def died(self) -> None:
         """By itself."""

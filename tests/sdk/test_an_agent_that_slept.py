@@ -8,11 +8,10 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
 
-import psutil
 import pytest
-from makima_kernel.testing import eventually
 from makima_local.nats import Nats
 from makima_local.postgres import Postgres
+from makima_local.signals import send_to_one
 
 from tests.sdk.agent_system import AgentSystem, agent_system
 
@@ -67,8 +66,7 @@ async def test_a_process_that_slept_past_its_timeout_acts_no_more(system: AgentS
     async with running(system.env(contract)) as process:
         assert process.stdout is not None
         await process.stdout.readline()
-        process.send_signal(signal.SIGSTOP)
-        await eventually(lambda: psutil.Process(process.pid).status() == psutil.STATUS_STOPPED)
+        send_to_one(process.pid, signal.SIGSTOP)
         await system.agents.join(contract, "builder", "newer")
         await asyncio.sleep(TIMEOUT_SECONDS + 0.5)  # what is tested: that the time passes
         continued_at = monotonic()
