@@ -124,7 +124,6 @@ async def test_who_asks_before_sending_too_much_is_refused_before_it_sends(gatew
         "Content-Type: application/json\r\nContent-Length: 100000000\r\nExpect: 100-continue\r\n\r\n"
     )
     writer.write(head.encode())
-    async with asyncio.timeout(1.5):  # a body that is sent is passed over for two seconds
-        status = await reader.readline()
-    assert status.startswith(b"HTTP/1.1 413")
+    # A server that starts to read the body says `100 Continue` first.
+    assert (await reader.readline()).startswith(b"HTTP/1.1 413")
     writer.close()

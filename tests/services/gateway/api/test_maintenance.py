@@ -1,40 +1,18 @@
 """Maintenance windows, open and planned, by the SDK, on a gateway with the detector beside it."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import httpx
 import pytest
-import pytest_asyncio
-from makima_local.nats import Nats
-from makima_local.postgres import Postgres
-from makima_sdk import Http, ProblemError, System
+from makima_sdk import ProblemError, System
 
-from tests.services.gateway.harness import ADMIN, Gateways, body, created, listed, refused
-from tests.shared_gateway import gateway_with_detector
+from tests.services.gateway.api.with_detector import gateways, http, system
+from tests.services.gateway.harness import Gateways, body, created, listed, refused
 
+__all__ = ("gateways", "http", "system")
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("gateway system")]
 SOON = timedelta(hours=1)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateways(
-    postgres_server: Postgres, template_database: str, nats_server: Nats
-) -> AsyncIterator[Gateways]:
-    async with gateway_with_detector(postgres_server, template_database, nats_server) as made:
-        yield made
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def system(gateways: Gateways) -> AsyncIterator[System]:
-    async with Http(str(gateways.clients[0].base_url).removesuffix("/api/v1/"), ADMIN) as http:
-        yield System(http)
-
-
-@pytest.fixture
-def http(gateways: Gateways) -> httpx.AsyncClient:
-    return gateways.clients[0]
 
 
 async def codes(http: httpx.AsyncClient, path: str) -> set[object]:

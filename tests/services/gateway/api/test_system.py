@@ -1,45 +1,23 @@
 """What administrators see and do, by the SDK, on a gateway with the detector beside it."""
 
 import functools
-from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import httpx
 import pytest
-import pytest_asyncio
 import structlog
 from makima_kernel.testing import eventually
-from makima_local.nats import Nats
-from makima_local.postgres import Postgres
 from makima_schemas import subjects
-from makima_sdk import Http, ProblemError, System
+from makima_sdk import ProblemError, System
 
 from tests import dead_letters
 from tests.dead_letters import BEAT
-from tests.services.gateway.harness import ADMIN, Gateways, body, refused
+from tests.services.gateway.api.with_detector import gateways, http, system
+from tests.services.gateway.harness import Gateways, body, refused
 from tests.services.gateway.tokens import client_as
-from tests.shared_gateway import gateway_with_detector
 
+__all__ = ("gateways", "http", "system")
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("gateway system")]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateways(
-    postgres_server: Postgres, template_database: str, nats_server: Nats
-) -> AsyncIterator[Gateways]:
-    async with gateway_with_detector(postgres_server, template_database, nats_server) as made:
-        yield made
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def system(gateways: Gateways) -> AsyncIterator[System]:
-    async with Http(str(gateways.clients[0].base_url).removesuffix("/api/v1/"), ADMIN) as http:
-        yield System(http)
-
-
-@pytest.fixture
-def http(gateways: Gateways) -> httpx.AsyncClient:
-    return gateways.clients[0]
 
 
 async def test_the_system_names_every_replica_with_what_it_lacks_and_how_far_behind_it_is(

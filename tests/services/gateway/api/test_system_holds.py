@@ -1,38 +1,22 @@
 """What a gateway with the detector beside it says of verdicts that are held."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import httpx
 import orjson
 import pytest
-import pytest_asyncio
 from makima_kernel.testing import eventually
-from makima_local.nats import Nats
-from makima_local.postgres import Postgres
 from makima_schemas.silence import MassSilenceSuspected, owner_stream
 from makima_schemas.supervisor import SupervisorRegistered, SupervisorState
 
+from tests.services.gateway.api.with_detector import gateways, http
 from tests.services.gateway.harness import Gateways, body, created
 from tests.services.gateway.tokens import client_as
-from tests.shared_gateway import gateway_with_detector
 
+__all__ = ("gateways", "http")
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("gateway system")]
 SOON = timedelta(hours=1)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateways(
-    postgres_server: Postgres, template_database: str, nats_server: Nats
-) -> AsyncIterator[Gateways]:
-    async with gateway_with_detector(postgres_server, template_database, nats_server) as made:
-        yield made
-
-
-@pytest.fixture
-def http(gateways: Gateways) -> httpx.AsyncClient:
-    return gateways.clients[0]
 
 
 async def test_an_open_hold_is_named_with_its_times_and_everybody_is_told_until_when(
