@@ -69,8 +69,8 @@ class Contained:
         await asyncio.to_thread(self._engine.stop)
         await self.start()
 
-    def freeze(self) -> None:
-        self._engine.pause()
+    async def freeze(self) -> None:
+        await asyncio.to_thread(self._engine.pause)
 
     def thaw(self) -> None:
         self._engine.unpause()

@@ -185,7 +185,7 @@ async def while_the_broker_stands(env: BenchEnv, court: Court, load: Load) -> tu
     """Everybody who is left lives; how many of them are declared dead all the same?"""
     court.late.clear()
     court.naive.clear()
-    env.nats.freeze()
+    await env.nats.freeze()
     await asyncio.sleep(load.timeout + 3.0)
     env.nats.thaw()
     await asyncio.sleep(load.timeout + GRACE + load.interval)

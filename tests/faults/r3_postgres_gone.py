@@ -29,7 +29,7 @@ async def show(place: Path) -> list[Comparison]:
             await trial.acknowledges(60)
         trial.notes.append(f"killed {KILLS} times")
         trial.dies("t3", "t4")
-        postgres.freeze()
+        await postgres.freeze()
         await asyncio.sleep(FROZEN_SECONDS)  # the fault itself
         trial.dies("t5")
         postgres.thaw()

@@ -2,7 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,8 @@ from tests.servers import OwnNats
 from tests.whole_system import whole_system
 
 FROZEN_SECONDS: Final = 30.0
+Freeze = Callable[[], Awaitable[None]]
+Thaw = Callable[[], None]
 
 
 async def show(place: Path) -> list[Comparison]:
@@ -23,16 +26,14 @@ async def show(place: Path) -> list[Comparison]:
     ):
         assert isinstance(broker, OwnNats)
 
-        def sent(name: str, what: signal.Signals) -> Callable[[], None]:
-            return lambda: system.runner.send(name, what)
+        def service(name: str) -> tuple[Freeze, Thaw]:
+            runner = system.runner
+            return partial(runner.freeze, name), partial(runner.send, name, signal.SIGCONT)
 
-        parts = {
+        parts: dict[str, tuple[Freeze, Thaw]] = {
             "broker": (broker.freeze, broker.thaw),
-            "detector": (sent("stale_detector", signal.SIGSTOP), sent("stale_detector", signal.SIGCONT)),
-            "recorder": (
-                sent("supervisor_heartbeat", signal.SIGSTOP),
-                sent("supervisor_heartbeat", signal.SIGCONT),
-            ),
+            "detector": service("stale_detector"),
+            "recorder": service("supervisor_heartbeat"),
             "postgres": (postgres.freeze, postgres.thaw),
         }
         for number, (name, (freeze, thaw)) in enumerate(parts.items()):
@@ -41,10 +42,10 @@ async def show(place: Path) -> list[Comparison]:
         return await compared(trial)
 
 
-async def frozen(trial: Trial, number: int, freeze: Callable[[], None], thaw: Callable[[], None]) -> None:
+async def frozen(trial: Trial, number: int, freeze: Freeze, thaw: Thaw) -> None:
     """One dies before, one meanwhile."""
     trial.dies(f"t{2 * number}")
-    freeze()
+    await freeze()
     await asyncio.sleep(FROZEN_SECONDS / 2)  # the fault itself
     trial.dies(f"t{2 * number + 1}")
     await asyncio.sleep(FROZEN_SECONDS / 2)

@@ -87,7 +87,7 @@ async def slow(postgres: Postgres) -> None:
     loop = asyncio.get_running_loop()
     end = loop.time() + SLOW_SECONDS
     while loop.time() < end:
-        postgres.freeze()
+        await postgres.freeze()
         await asyncio.sleep(FROZEN_FOR)  # the fault itself
         postgres.thaw()
         await asyncio.sleep(WORKS_FOR)

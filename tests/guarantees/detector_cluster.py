@@ -60,8 +60,8 @@ class Detection(LogReader):
     async def provision(self) -> None:
         await provision(self.nats, self.log, budget=0.01)
 
-    def freeze(self, name: str) -> None:
-        self.runner.send(name, signal.SIGSTOP)
+    async def freeze(self, name: str) -> None:
+        await self.runner.freeze(name)
 
     def thaw(self, name: str) -> None:
         self.runner.send(name, signal.SIGCONT)

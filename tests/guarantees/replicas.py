@@ -19,7 +19,7 @@ from makima_kernel.nats.connection import connect
 from makima_kernel.projections.projector import Projector
 from makima_kernel.relay.relay import Relay
 from makima_kernel.testing import eventually
-from makima_local.signals import send_to_one
+from makima_local.signals import send_to_one, stopped
 from makima_schemas.envelope import Recorded
 
 from tests.kernel.projections.sample_projection import SampleProjection
@@ -46,8 +46,9 @@ class Replica:
         self._process.kill()
         self._process.join(10)
 
-    def freeze(self) -> None:
+    async def freeze(self) -> None:
         send_to_one(self.pid, signal.SIGSTOP)
+        await stopped([self.pid])
 
     def thaw(self) -> None:
         send_to_one(self.pid, signal.SIGCONT)

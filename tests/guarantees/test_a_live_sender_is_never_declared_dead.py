@@ -34,7 +34,7 @@ async def test_while_the_broker_is_frozen_and_heartbeats_are_lost(
         await system.registered(fleet)
         fleet.dead |= {"t1", "t2"}
         fleet.muted = True
-        broker.freeze()
+        await broker.freeze()
         await asyncio.sleep(FROZEN)  # the fault itself
         broker.thaw()
         fleet.muted = False
@@ -70,7 +70,7 @@ async def test_while_one_of_our_services_is_frozen(
     ):
         await system.registered(fleet)
         fleet.dead |= {"t1", "t2"}
-        system.freeze(victim)
+        await system.freeze(victim)
         await asyncio.sleep(FROZEN)  # the fault itself
         system.thaw(victim)
         await system.exactly({"t1", "t2"})
@@ -88,7 +88,7 @@ async def test_while_postgres_is_frozen(
     ):
         await system.registered(fleet)
         fleet.dead |= {"t1", "t2"}
-        server.freeze()
+        await server.freeze()
         await asyncio.sleep(FROZEN)  # the fault itself
         server.thaw()
         await system.exactly({"t1", "t2"})

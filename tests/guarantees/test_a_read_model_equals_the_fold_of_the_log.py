@@ -146,7 +146,7 @@ async def test_a_zombie_replica_loses_and_changes_nothing(
     await fill(read_model, 50)
     with replica(project_forever, database, nats_url, "zombie", False) as zombie:
         await eventually(lambda: at_least(read_model, 50))
-        zombie.freeze()
+        await zombie.freeze()
         projector = Projector(SampleProjection(), read_model, log, nats, owner="heir", lease=LEASE)
         async with running(projector.run()):
             await fill(read_model, 50)

@@ -120,7 +120,7 @@ async def team(database: str, nats_url: str, pool: asyncpg.Pool, nats: Client) -
 
 async def test_a_zombies_beats_claims_and_completions_are_refused_by_http_and_by_nats(team: Team) -> None:
     async with team.working() as zombie:
-        zombie.process.freeze()
+        await zombie.process.freeze()
         await team.dies()
         new = {"connection_id": "p2"}
         assert (await team.http.post(f"{team.role}/join", json=new)).status_code == 200
@@ -181,7 +181,7 @@ async def test_a_frozen_process_that_nobody_replaced_comes_back_with_its_task_an
     team: Team,
 ) -> None:
     async with team.working() as agent:
-        agent.process.freeze()
+        await agent.process.freeze()
         await team.dies()
         agent.process.thaw()
 

@@ -113,7 +113,7 @@ async def test_a_frozen_database_leaves_no_outcome_unknown_for_good(make_postgre
     async with running(dsn, timeout=1.0) as appender, running(dsn) as other:
         await insist(appender, command("contract-a", event()))
         asked = command("contract-a", event(), event(), expected=1)
-        server.freeze()
+        await server.freeze()
         with pytest.raises(LogUnavailableError):
             await appender.append(asked)
         server.thaw()

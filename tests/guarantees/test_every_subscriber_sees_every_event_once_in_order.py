@@ -146,7 +146,7 @@ async def test_two_relays_at_once_publish_each_event_once(
             replica(relay_forever, database, nats_url, False, other) as second,
         ):
             for published, frozen in ((one, second), (other, first)):
-                frozen.freeze()
+                await frozen.freeze()
                 await fill(pool, 100)
                 await eventually(lambda published=published: published.value > 0)
                 frozen.thaw()
@@ -172,7 +172,7 @@ async def test_a_frozen_relay_that_wakes_up_later_does_no_harm(
 
 
 async def frozen_for_a_while(frozen: Replica, nats: Client) -> None:
-    frozen.freeze()
+    await frozen.freeze()
     await the_relay_reaches(nats, await last_sequence(nats) + 100)  # the other one goes on alone
     frozen.thaw()
     await the_relay_reaches(nats, await last_sequence(nats) + 100)

@@ -40,7 +40,7 @@ async def test_a_private_nats_keeps_its_streams_over_a_kill(make_nats: MakeNats)
 async def test_a_frozen_private_nats_answers_again_when_it_is_thawed(make_nats: MakeNats) -> None:
     server = await make_nats()
     client = await nats_py.connect(server.url)
-    server.freeze()
+    await server.freeze()
     with pytest.raises(TimeoutError):
         await client.jetstream(timeout=0.2).account_info()
     server.thaw()

@@ -73,7 +73,7 @@ async def test_a_pid_file_that_names_somebody_else_by_now_is_recognised(server: 
 async def test_a_frozen_one_is_thawed_and_taken_over(server: Server) -> None:
     await server.start()
     await write(server)
-    server.freeze()
+    await server.freeze()
     heir = again(server)
     assert await heir.start() is True
     assert await read(heir) == "written"
@@ -81,7 +81,7 @@ async def test_a_frozen_one_is_thawed_and_taken_over(server: Server) -> None:
 
 async def test_a_frozen_one_stops_within_its_time(server: Server) -> None:
     await server.start()
-    server.freeze()
+    await server.freeze()
     async with asyncio.timeout(10):
         await server.stop()
     assert not server.running()

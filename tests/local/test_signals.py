@@ -1,14 +1,14 @@
-"""A process that was sent SIGSTOP answers nothing more from the moment that the sender goes on."""
+"""A process that was sent SIGSTOP answers nothing more once it was waited for."""
 
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from makima_local.signals import send_to_group, send_to_one
+from makima_local.signals import family, send_to_group, send_to_one, stopped
 
 SPINNING_THREADS = """
 import sys, threading, time
@@ -49,28 +49,34 @@ def line(process: "subprocess.Popen[bytes]") -> str:
     return process.stdout.readline().decode().strip()
 
 
-@pytest.mark.parametrize("send", [send_to_one, send_to_group])
-def test_every_thread_has_stopped_when_it_returns(send: Callable[[int, signal.Signals], None]) -> None:
+async def test_every_thread_has_stopped_when_it_was_waited_for() -> None:
     with running(SPINNING_THREADS) as process:
         assert line(process) == "spinning"
         for _ in range(100):
-            send(process.pid, signal.SIGSTOP)
+            send_to_one(process.pid, signal.SIGSTOP)
+            await stopped([process.pid])
             assert states(process.pid) == {"T"}
-            send(process.pid, signal.SIGCONT)
+            send_to_one(process.pid, signal.SIGCONT)
 
 
-def test_so_have_its_children() -> None:
+async def test_so_have_its_children() -> None:
     with running(A_PARENT) as process:
         child = int(line(process))
         assert line(process) == "spinning"
         send_to_group(process.pid, signal.SIGSTOP)
+        await stopped(family(process.pid))
         assert states(process.pid) | states(child) == {"T"}
 
 
-def test_one_that_has_ended_is_not_waited_for() -> None:
-    process = subprocess.Popen([sys.executable, "-c", ""], start_new_session=True)
-    send_to_one(process.pid, signal.SIGSTOP)
-    send_to_one(process.pid, signal.SIGCONT)
-    process.wait()
+async def test_one_that_has_ended_is_not_waited_for() -> None:
+    with running("") as process:
+        process.wait()
     send_to_one(process.pid, signal.SIGSTOP)
     send_to_group(process.pid, signal.SIGSTOP)
+    assert family(process.pid) == []
+    await stopped([process.pid])
+
+
+async def test_one_that_goes_on_is_named() -> None:
+    with running(SPINNING_THREADS) as process, pytest.raises(TimeoutError, match=str(process.pid)):
+        await stopped([process.pid], timeout=0.01)

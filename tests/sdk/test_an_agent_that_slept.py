@@ -11,7 +11,7 @@ from time import monotonic
 import pytest
 from makima_local.nats import Nats
 from makima_local.postgres import Postgres
-from makima_local.signals import send_to_one
+from makima_local.signals import send_to_one, stopped
 
 from tests.sdk.agent_system import AgentSystem, agent_system
 
@@ -67,6 +67,7 @@ async def test_a_process_that_slept_past_its_timeout_acts_no_more(system: AgentS
         assert process.stdout is not None
         await process.stdout.readline()
         send_to_one(process.pid, signal.SIGSTOP)
+        await stopped([process.pid])
         await system.agents.join(contract, "builder", "newer")
         await asyncio.sleep(TIMEOUT_SECONDS + 0.5)  # what is tested: that the time passes
         continued_at = monotonic()

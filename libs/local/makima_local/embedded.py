@@ -79,8 +79,9 @@ class Embedded(ABC):
         self._started.send(signal.SIGKILL, family=True)
         await self._started.gone(5.0)
 
-    def freeze(self) -> None:
-        self._started.send(signal.SIGSTOP, family=True)
+    async def freeze(self) -> None:
+        """Stops the server with its children until `thaw`; nothing of it answers any more when this returns."""
+        await self._started.freeze()
 
     def thaw(self) -> None:
         self._started.send(signal.SIGCONT, family=True)

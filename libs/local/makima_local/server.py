@@ -16,7 +16,7 @@ import psutil
 from makima_local import log_file
 from makima_local.account import OURS, Account
 from makima_local.parent import dies_with_parent
-from makima_local.signals import wait_stopped
+from makima_local.signals import family, stopped
 
 EXIT_POLL_SECONDS = 0.01  # seconds
 
@@ -99,17 +99,17 @@ class ServerProcess:
         return self._process.is_running() and lives(self.pid)
 
     def send(self, what: signal.Signals, *, family: bool = False) -> None:
-        """Sends a signal, with `family` also to all its children; SIGSTOP returns when all have stopped.
-
-        Does nothing if the process has ended.
-        """
+        """Sends a signal, with `family` also to all its children. Does nothing if the process has ended."""
         with suppress(psutil.Error):
             members = [self._process, *(self._process.children(recursive=True) if family else [])]
             for member in members:
                 with suppress(psutil.Error):
                     member.send_signal(what)
-            if what is signal.SIGSTOP:
-                wait_stopped(member.pid for member in members)
+
+    async def freeze(self) -> None:
+        """Stops it with all its children, and waits until they stand still."""
+        self.send(signal.SIGSTOP, family=True)
+        await stopped(family(self.pid))
 
     async def gone(self, timeout: float) -> bool:
         """Waits until the process has ended; returns False if it has not after `timeout` seconds."""

@@ -165,7 +165,7 @@ async def test_nothing_is_lost_or_doubled_when_the_broker_goes_and_comes_back(
                     await server.kill()
                     await server.start()
                 case "freeze":
-                    server.freeze()
+                    await server.freeze()
                     await eventually(lambda: loop.problem)
                     server.thaw()
                 case _:

@@ -10,7 +10,7 @@ from makima_kernel.event_log.log import Log
 from makima_kernel.relay import relay as relay_module
 from makima_kernel.relay.relay import Relay, Relaying, Standby
 from makima_kernel.testing import eventually
-from makima_local.signals import send_to_one
+from makima_local.signals import send_to_one, stopped
 from nats.aio.client import Client
 
 from tests.background import end, running
@@ -64,6 +64,7 @@ async def test_a_holder_that_is_frozen_is_stood_in_for_until_it_goes_on(
         async with running(relay.run()):
             await eventually(lambda: relay.state == Standby())
             send_to_one(process.pid, signal.SIGSTOP)
+            await stopped([process.pid])
             await fill(pool, 10)
             await eventually(lambda: ends_at(nats, 20), 30)
             assert relay.state == Relaying()

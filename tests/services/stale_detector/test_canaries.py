@@ -94,7 +94,7 @@ async def test_a_canary_that_is_not_acknowledged_in_time_is_a_loss(
     await provision(nats, Log(pool), budget=BUDGET)
     _, reader, _ = sending(nats)
     await eventually(lambda: quiet(nats))
-    broker.freeze()
+    await broker.freeze()
     await eventually(lambda: reader.loss_at > 0)
     broker.thaw()
     await eventually(lambda: quiet(nats))
@@ -113,7 +113,7 @@ async def test_while_the_history_is_read_no_late_acknowledgement_is_a_loss(
     detector, reader, canaries = sending(nats)
     await eventually(lambda: quiet(nats))
     detector.warmed_up = False
-    broker.freeze()
+    await broker.freeze()
     late = canaries.turn + 2 * LATE_ROUNDS * SHARDS
     await eventually(lambda: canaries.turn > late)
     assert reader.loss_at == float("-inf")

@@ -166,7 +166,7 @@ async def test_who_was_revoked_while_the_broker_could_not_be_asked_is_cut_off_wh
 ) -> None:
     token = await issue_token(guarded.http, "daemon", daemon_id="d1")
     daemon = await nats_py.connect(guarded.url(token), allow_reconnect=False)
-    guarded.broker.freeze()
+    await guarded.broker.freeze()
     assert (await guarded.http.delete(f"/tokens/{token['id']}")).status_code == 204
     assert not await logins_ready(guarded.service)
     guarded.broker.thaw()
