@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
+from makima_kernel.installed_services import installed_services
 from makima_kernel.service.runtime import Service
 from makima_kernel.telemetry import metrics
 from makima_schemas import subjects
@@ -104,7 +105,8 @@ async def build(service: Service) -> None:
             service.settings.feature_flags.enhanced_contract_status,
         ),
         health=service.health,
-        replicas=Replicas(service.nats),  # its rounds begin with the request that asks, not before it
+        # Its rounds begin with the request that asks, not before it.
+        replicas=Replicas(service.nats, {each.name for each in installed_services()}),
         series=series,
         maintenance=MaintenanceReader(service.log),
         settings=service.settings,

@@ -15,7 +15,7 @@ from makima_sdk.connection import Connection
 from makima_sdk.transport import address, authorization
 
 API: Final = "/api/v1"
-SOCKET_SECONDS: Final = 0.25
+SOCKET_SECONDS: Final = 60.0  # whoever completes waits for less, and leaves the thread behind
 MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 
 Found = Sequence[tuple[str, str]]  # id, and what it is

@@ -1,7 +1,8 @@
 """Asks every replica of every service how it is, and remembers who answered: one that stops answering is shown."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
@@ -11,8 +12,8 @@ import structlog
 from makima_schemas import subjects
 from makima_schemas.codec import adapter
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
-from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
 # How long a round listens for replicas that nobody has heard of yet.
@@ -62,10 +63,15 @@ class SeenReplica:
 class Replicas:
     """Rounds of questions. Whoever asks during a round gets the result of that round."""
 
-    def __init__(self, nats: Client) -> None:
+    def __init__(self, nats: Client, services: Collection[str] = ()) -> None:
+        """`services`: names of those that the first round waits for, as nobody has answered before it."""
         self._nats = nats
+        self._new = frozenset(services)
+        self._inbox: Subscription | None = (
+            None  # of all rounds, so that nobody's answer comes too late for good
+        )
         self._heard: dict[str, tuple[float, ReplicaAnswer]] = {}  # by replica; when, on the monotonic clock
-        self._answered: set[str] = set()  # replicas that answered the last round
+        self._answered: set[str] = set()  # replicas that answered the last round, or too late for it
         self._round: asyncio.Task[list[SeenReplica]] | None = None
 
     async def now(self) -> list[SeenReplica]:
@@ -79,16 +85,17 @@ class Replicas:
         return await asyncio.shield(self._round)
 
     async def _ask(self) -> list[SeenReplica]:
+        if self._inbox is None:
+            self._inbox = await self._nats.subscribe(self._nats.new_inbox())
+        while self._inbox.pending_msgs:
+            self._note(await self._inbox.next_msg())  # too late for the round before: this one waits for it
         began = monotonic()
         expected, self._answered = self._answered, set[str]()
-        inbox = self._nats.new_inbox()
-        answers = await self._nats.subscribe(inbox)
-        try:
-            await self._nats.publish(subjects.STATUS, reply=inbox)
-            while (left := self._left(began, expected)) > 0:
-                await self._collect(answers, left)
-        finally:
-            await answers.unsubscribe()
+        await self._nats.publish(subjects.STATUS, reply=self._inbox.subject)
+        while (left := self._left(began, expected)) > 0:
+            with suppress(TimeoutError):
+                self._note(await self._inbox.next_msg(timeout=left))
+        self._new = frozenset[str]()
         now = monotonic()
         self._heard = {
             name: heard for name, heard in self._heard.items() if now - heard[0] < REMEMBERED_SECONDS
@@ -101,15 +108,13 @@ class Replicas:
 
     def _left(self, began: float, expected: set[str]) -> float:
         """How many more seconds this round listens."""
-        patience = SETTLE_SECONDS if expected <= self._answered else ANSWER_SECONDS
-        return began + patience - monotonic()
+        services = {self._heard[name][1].service for name in self._answered}
+        missing = not expected <= self._answered or not self._new <= services
+        return began + (ANSWER_SECONDS if missing else SETTLE_SECONDS) - monotonic()
 
-    async def _collect(self, answers: Subscription, seconds: float) -> None:
+    def _note(self, message: Msg) -> None:
         try:
-            message = await answers.next_msg(timeout=seconds)
             answer: ReplicaAnswer = adapter(ReplicaAnswer).validate_json(message.data)
-        except (NatsError, TimeoutError):
-            return
         except ValidationError as error:
             structlog.get_logger().warning("status.unreadable_answer", reason=str(error)[:500])
             return
