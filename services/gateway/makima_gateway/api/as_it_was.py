@@ -1,6 +1,6 @@
-"""A contract and its team as they were at a version or a time."""
+"""A contract, its team and an agent as they were at a version or a time."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -10,7 +10,7 @@ from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 from makima_gateway.api.reads import MAX_AGENTS, ReadContext
 from makima_gateway.diagnosis.contract_facts import ContractFacts
 from makima_gateway.diagnosis.past_facts import Past, past_facts
-from makima_gateway.http.problems import invalid, unknown_contract
+from makima_gateway.http.problems import invalid, unknown_agent, unknown_contract
 from makima_gateway.read_model.history import AsItWas, Until, agents_as_they_were, as_it_was
 from makima_gateway.read_model.queries import Found
 from makima_gateway.read_model.rows import AgentRow, ContractRow, QuestionRow, TaskRow
@@ -66,17 +66,41 @@ async def team_as_it_was(
     """The agents at that time, by role, and the roles of the tasks that were not done in a contract that went on."""
     contract, then = await contract_as_it_was(read, contract_id, at)
     tenant, agents = read.principal.tenant, read.gateway.agents
-    until = Until(position=then.position) if at.isdecimal() else Until(at=_time(at))
-    rows = await agents_as_they_were(
-        read.gateway.log,
-        contract,
-        then.agents,
-        roles=await agents.roles(tenant, contract_id, limit),
-        supervisors=await agents.supervisors_of(tenant, contract_id, limit),
-        until=until,
-    )
+    roles = await agents.roles(tenant, contract_id, limit)
+    supervisors = await agents.supervisors_of(tenant, contract_id, limit)
+    rows = await _agents(read, contract, then, at, roles=roles, supervisors=supervisors)
     ended = contract.status in TERMINAL_STATUSES
     return rows, frozenset() if ended else roles_wanted(then.tasks.values())
+
+
+async def agent_as_it_was(read: ReadContext, contract_id: str, role: str, at: str) -> AgentRow:
+    """The agent at that time, also one that had been cleaned up.
+
+    Raises as `contract_as_it_was`, and `PARTICIPANT_NOT_FOUND` where it had not joined yet.
+    """
+    contract, then = await contract_as_it_was(read, contract_id, at)
+    tenant, agents = read.principal.tenant, read.gateway.agents
+    supervises = role == SUPERVISOR_ROLE
+    supervisors = await agents.supervisors_of(tenant, contract_id, MAX_AGENTS) if supervises else []
+    for row in await _agents(read, contract, then, at, roles=[role], supervisors=supervisors):
+        if row.role == role:
+            return row
+    raise unknown_agent(contract_id, role, at)
+
+
+async def _agents(
+    read: ReadContext,
+    contract: ContractRow,
+    then: AsItWas,
+    at: str,
+    *,
+    roles: Sequence[str],
+    supervisors: Sequence[str],
+) -> list[AgentRow]:
+    until = Until(position=then.position) if at.isdecimal() else Until(at=_time(at))
+    return await agents_as_they_were(
+        read.gateway.log, contract, then.agents, roles=roles, supervisors=supervisors, until=until
+    )
 
 
 async def facts_as_they_were(read: ReadContext, contract_id: str, at: str) -> ContractFacts:

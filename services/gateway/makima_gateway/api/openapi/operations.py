@@ -95,10 +95,13 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "supervisor_heartbeat": Operation("Send a supervisor's heartbeat", NAMES_A_DAEMON, positions=False),
     "list_contract_agents": Operation(
         "List a contract's agents, and what its team lacks",
-        description="By role. `at` returns them as they were at a version of the contract or at a time; `stuck` and `ready_until` are of now only.",
+        description="By role. `at` returns them as they were at a version of the contract or at a time, without what their heartbeats said: `ready_until` counts from the join.",
     ),
     "list_agents": Operation("List agents", description="Of all contracts, by contract and role. `status` is a comma-separated list."),
-    "show_agent": Operation("Show an agent"),
+    "show_agent": Operation(
+        "Show an agent",
+        description="Also one that was cleaned up. `at` returns it as it was at a version of the contract or at a time, without what its heartbeats said: `ready_until` counts from the join.",
+    ),
     "agent_heartbeats": Operation("List an agent's heartbeats"),
     "agent_verdicts": Operation("List the verdicts on an agent", description="Each with its evidence."),
     "agent_life": Operation("List the changes of an agent's status", description="Also its joins and restarts; a verdict with its evidence."),

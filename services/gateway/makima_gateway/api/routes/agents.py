@@ -13,7 +13,7 @@ from starlette.responses import Response
 from makima_gateway.api import agents as views
 from makima_gateway.api.agent_beats import beat_strips
 from makima_gateway.api.agent_listing import AgentsQuery, Beats, sort_key, statuses
-from makima_gateway.api.as_it_was import team_as_it_was
+from makima_gateway.api.as_it_was import agent_as_it_was, team_as_it_was
 from makima_gateway.api.reads import (
     MAX_AGENTS,
     AgentRole,
@@ -104,9 +104,13 @@ async def _in_order(read: ReadContext, wanted: AgentFilter, query: AgentsQuery) 
 
 
 @router.get("/contracts/{contract_id}/agents/{role}", response_model=Agent)
-async def show_agent(contract_id: ContractId, role: AgentRole, read: Reading) -> Response:
+async def show_agent(contract_id: ContractId, role: AgentRole, read: Reading, at: At = None) -> Response:
     """Also one that was cleaned up, which lists leave out."""
-    await read.contract(contract_id)
+    contract = await read.contract(contract_id)
+    if at is not None:
+        then = await agent_as_it_was(read, contract_id, role, at)
+        settings = read.gateway.settings.contracts
+        return read.answer(views.agent(then, None, settings, contract_name=contract.name))
     row = await _agent(read, contract_id, role)
     return read.answer((await _view(read, [row]))(row))
 
