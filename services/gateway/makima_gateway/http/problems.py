@@ -85,11 +85,11 @@ def unknown_supervisor(contract_id: str) -> Refused:
 
 def unknown_agent(contract_id: str, role: str, at: str | None = None) -> Refused:
     """`PARTICIPANT_NOT_FOUND`: nobody joined, ever or until the version or time `at`."""
-    said, hint = "ever joined", f"join: POST /api/v1/contracts/{contract_id}/agents/{role}/join"
+    joined, hint = "ever joined", f"join: POST /api/v1/contracts/{contract_id}/agents/{role}/join"
     if at is not None:
-        said, hint = f"had joined by {at}", "take a later `at`, or none"
+        joined, hint = f"had joined by {at}", "take a later `at`, or none"
     return Refused(
-        ErrorCode.PARTICIPANT_NOT_FOUND, f"contract {contract_id}: no agent {said} as {role}", hint=hint
+        ErrorCode.PARTICIPANT_NOT_FOUND, f"contract {contract_id}: no agent {joined} as {role}", hint=hint
     )
 
 

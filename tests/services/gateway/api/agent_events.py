@@ -1,4 +1,4 @@
-"""Agents as their owner records them, appended past it; and their heartbeats by HTTP."""
+"""Agents as their owner records them, appended past it; their heartbeats and their records by HTTP."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from makima_schemas import subjects
 from makima_schemas.agent import AgentJoined, AgentLeft, AgentStatus, AgentStatusChanged
 from nats.aio.client import Client
 
-from tests.services.gateway.harness import Gateways, body
+from tests.services.gateway.harness import Gateways, body, listed
 from tests.services.gateway.sender_samples import EVIDENCE
 
 READY, DEAD = AgentStatus.READY, AgentStatus.DEAD
@@ -39,6 +39,16 @@ async def become(
 
 async def silent(gateways: Gateways, contract: str, role: str) -> int:
     return await become(gateways, contract, role, DEAD, "heartbeat_expired")
+
+
+async def get(http: httpx.AsyncClient, path: str, position: int = 0, **query: str) -> dict[str, object]:
+    answer = await http.get(path, params=query, headers={"Makima-Min-Position": str(position)})
+    assert answer.status_code == 200, answer.text
+    return body(answer)
+
+
+def statuses(shown: dict[str, object]) -> dict[str, object]:
+    return {str(each["role"]): each["agent_status"] for each in listed(shown["agents"])}
 
 
 async def joined(http: httpx.AsyncClient, contract: str, connection: str = "a1", **told: object) -> str:
