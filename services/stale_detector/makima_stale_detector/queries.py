@@ -15,6 +15,7 @@ from makima_schemas.codec import Event, UndecodableError, UnknownEventError, ada
 from makima_schemas.contract.model import TERMINAL_STATUSES
 from makima_schemas.identity import DEFAULT_TENANT
 from makima_schemas.silence import SilenceDetected
+from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
 from makima_stale_detector.domain.audit import SenderView
 from makima_stale_detector.domain.members.registry import MAX_DEAD_SENDERS
@@ -214,8 +215,11 @@ class Queries:
         return [AwayAgent(**row) for row in await self._pool.fetch(SQL["away_agents"], limit)]
 
     async def waiting_roles(self, limit: int) -> list[WaitingRole]:
-        """Up to `limit` roles without a present agent for which tasks wait, one of each contract before the second."""
-        return [WaitingRole(**row) for row in await self._pool.fetch(SQL["waiting_roles"], limit)]
+        """Up to `limit` roles without a present agent for which tasks wait, one of each contract before the second. Not that
+        of the supervisor, which is placed and restored, and never started as a role.
+        """
+        rows = await self._pool.fetch(SQL["waiting_roles"], limit, SUPERVISOR_ROLE)
+        return [WaitingRole(**row) for row in rows]
 
     async def mark_asked_at_once(self, role: WaitingRole) -> None:
         """Note that the contract's daemon was asked for the role for the first time."""

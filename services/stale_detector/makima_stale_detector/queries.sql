@@ -97,7 +97,7 @@ from (
 order by place, tenant, contract_id limit $1
 
 -- name: waiting_roles
--- Roles without a present agent, of contracts at work, for which tasks wait for which nobody was asked a second time: the
+-- Roles but $2 without a present agent, of contracts at work, for which tasks wait for which nobody was asked a second time: the
 -- oldest of them, the position of the newest, and whether somebody was asked since. One role of each contract before the
 -- second of any. Reads a few entries of the index `role_tasks_waiting_roles` for each role, however many tasks wait for it.
 with recursive roles as (
@@ -131,7 +131,7 @@ from (
           and t.held_by is null and t.wanted_role is not null and not t.requested
         order by t.since_position desc limit 1
     ) as newest
-    where c.status in ('active', 'waiting_for_input', 'completing')
+    where c.status in ('active', 'waiting_for_input', 'completing') and r.wanted_role <> $2
       and not exists (
         select from stale_detector.role_agents as a
         where a.tenant = r.tenant and a.contract_id = r.contract_id and a.role = r.wanted_role

@@ -138,7 +138,9 @@ async def released(system: Running) -> list[e.TaskReleased]:
 async def test_a_dead_agents_task_returns_once_and_whoever_can_take_it_is_asked_for_once(
     settings_of_both: Settings, pool: asyncpg.Pool, nats: Client
 ) -> None:
-    """Two detectors. The agent of another role comes back in time and keeps its task."""
+    """Two detectors. The agent of another role comes back in time and keeps its task. For the supervisor nobody is asked: it
+    is placed and restored, and a second one would speak beside it.
+    """
     heard = list[dict[str, object]]()
 
     async def daemon(message: Msg) -> None:
@@ -158,6 +160,7 @@ async def test_a_dead_agents_task_returns_once_and_whoever_can_take_it_is_asked_
             CREATED,
             e.ContractStarted(),
             e.ContractAssigned("d1", "placed"),
+            e.TaskCreated("t0", "report", "plan", "supervisor"),
             e.TaskCreated("t1", "write", "plan", "builder"),
             e.TaskClaimed("t1", "builder", "k1", 1),
             e.TaskStarted("t1", "k1", 1),

@@ -67,17 +67,23 @@ def untaken(found: ContractFacts) -> Iterator[Finding]:
         why = "no agent of this role ever joined" if agent is None else f"its agent is {agent.agent_status}"
         text = f"task {task.name} is pending for role {role}: {why}"
         since = task.updated_at if agent is None else max(task.updated_at, agent.since)
-        act = f"start an agent that joins: POST {path_of(found, f'agents/{role}/join')}"
         yield Finding(
             text,
             since,
-            act,
+            _taken_by(found, role),
             Evidence(
                 stream_name("contract", found.contract.id),
                 position=task.created_position,
                 event="TaskCreated",
             ),
         )
+
+
+def _taken_by(found: ContractFacts, role: str) -> str:
+    """What brings somebody who takes the tasks of this role."""
+    if role != SUPERVISOR_ROLE:
+        return f"start an agent that joins: POST {path_of(found, f'agents/{role}/join')}"
+    return restart(found, "supervisor") if found.supervisor else "start a daemon that runs it"
 
 
 def _agents(found: ContractFacts, status: AgentStatus) -> Iterator[AgentRow]:
