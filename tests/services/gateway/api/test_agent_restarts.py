@@ -159,3 +159,19 @@ async def test_in_a_paused_contract_nobody_is_restarted_before_it_is_resumed(
         assert (await http.post(restart)).status_code == 202
     assert len(daemon.heard) == 2
     assert await _restarts(http, contract) == {"SUPERVISOR_SILENT": f"POST /api/v1{root}/supervisor/restart"}
+
+
+async def test_a_task_that_waits_for_a_dead_supervisor_needs_a_restart_and_no_join(
+    gateways: Gateways, http: httpx.AsyncClient
+) -> None:
+    """The role supervisor is reserved: nobody joins in it."""
+    contract = await supervised(gateways, http)
+    await http.post(f"/contracts/{contract}/tasks", json={"name": "report", "role": "supervisor"})
+    assert await _restarts(http, contract) == {}
+    interrupted = SupervisorStateChanged(
+        contract, "d1", "k1", WORKING, INTERRUPTED, "plan", "heartbeat_expired", EVIDENCE
+    )
+    position = await gateways.append("supervisor-s1", interrupted)
+    await http.get(f"/contracts/{contract}", headers={"Makima-Min-Position": str(position)})
+    again = f"POST /api/v1/contracts/{contract}/supervisor/restart"
+    assert await _restarts(http, contract) == {"SUPERVISOR_SILENT": again, "TASK_UNTAKEN": again}

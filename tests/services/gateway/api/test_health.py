@@ -181,19 +181,6 @@ async def test_one_at_work_with_a_living_supervisor_is_healthy(
     assert (verdict, set(reasons)) == ("healthy", {"GATE_OPEN"})
 
 
-async def test_a_task_that_waits_for_a_dead_supervisor_needs_it_back(
-    gateways: Gateways, http: httpx.AsyncClient
-) -> None:
-    """The role supervisor is reserved: nobody joins in it."""
-    contract = str((await created(http))["id"])
-    died = await silent(gateways, http, contract)
-    await http.post(f"/contracts/{contract}/tasks", json={"name": "report", "role": "supervisor"})
-    _, reasons = await health(http, contract, died)
-    untaken = reasons["TASK_UNTAKEN"]
-    assert untaken["text"] == "task report is pending for role supervisor: its agent is dead"
-    assert untaken["act"] == f"POST /api/v1/contracts/{contract}/supervisor/restart"
-
-
 async def test_what_has_ended_needs_nothing(gateways: Gateways, http: httpx.AsyncClient) -> None:
     contract = str((await created(http))["id"])
     await silent(gateways, http, contract)
