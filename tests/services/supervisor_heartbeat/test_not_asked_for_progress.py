@@ -8,7 +8,7 @@ from makima_schemas.contract import events as e
 from makima_schemas.contract.model import ContractStatus
 from makima_schemas.heartbeat_codec import Address
 from makima_schemas.silence import MaintenanceEnded, MaintenanceStarted
-from makima_supervisor_heartbeat.domain.progress_watch import SECOND, StuckLimits
+from makima_supervisor_heartbeat.domain.progress_watch import SECOND, StuckLimits, ends
 
 from tests.services.supervisor_heartbeat.messages import address
 from tests.services.supervisor_heartbeat.progress_story import AGENT, SUPERVISOR, S, Story
@@ -36,6 +36,17 @@ def test_a_quiet_time_that_a_later_heartbeat_announces_counts_from_then_and_no_l
     assert Story().beats(0, 30).hear(60, quiet_ns=99 * hour).hear(late).found == [("stuck", late)]
     assert Story().hear(0, quiet_ns=99 * hour).hear(4 * 3600 + 600).found == [("stuck", 4 * 3600 + 600)]
     assert StuckLimits() == StuckLimits(600 * 10**9, 14_400 * 10**9)
+
+
+def test_a_heartbeat_at_the_end_of_a_quiet_time_changes_no_column() -> None:
+    """So that what is written of its progress is made anew only where it changed."""
+    story = Story().hear(0, quiet_ns=60 * SECOND)
+    progress_state = story.senders.of(AGENT).progress_state
+    assert progress_state is not None
+    for at, kept in ((60, "both times"), (59, "")):
+        progress_state.columns = "both times"
+        assert story.hear(at).senders.of(AGENT).progress_state is progress_state
+        assert (at, progress_state.columns) == (at, kept)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +103,11 @@ def test_each_of_two_maintenances_that_ended_lately_counts_for_those_whom_it_cov
     story.maintenance(300, MaintenanceEnded("daemon:d1", "request"))
     story.maintenance(400, MaintenanceEnded("owner:bob", "request"))
     assert story.beats(60, 900).found == [("stuck", 900)]
+
+
+def test_a_maintenance_is_remembered_for_as_long_as_it_bears_on_somebody() -> None:
+    assert ends({"all": 10, "owner:bob": 11}, "daemon:d1", 40, 30) == {"owner:bob": 11, "daemon:d1": 40}
+    assert ends({"all": 10}, "all", 30, 30) == {"all": 30}
 
 
 @pytest.mark.parametrize("scope", ["owner:bob", "daemon:d2", "contract:c2"])

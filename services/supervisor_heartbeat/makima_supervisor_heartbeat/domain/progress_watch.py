@@ -4,11 +4,11 @@ Most heartbeats cost a few comparisons: what bears on a sender besides (its cont
 it has stood still for long enough.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
+from makima_schemas.agent import AgentStatus
 from makima_schemas.envelope import Recorded
 from makima_schemas.evidence import Arrival
 from makima_schemas.maintenance import Windows
@@ -24,7 +24,7 @@ from makima_supervisor_heartbeat.domain.heartbeats import Beat
 from makima_supervisor_heartbeat.domain.progress import ProgressState, at_work, remembered, tells_progress
 from makima_supervisor_heartbeat.domain.sender import Observation, Sender
 from makima_supervisor_heartbeat.domain.sender_state import AGENT, SUPERVISOR, SenderState, evolve
-from makima_supervisor_heartbeat.domain.stuck import ObserveProgress, ObserveStuck, is_newer
+from makima_supervisor_heartbeat.domain.stuck import ObserveProgress, ObserveStuck
 from makima_supervisor_heartbeat.domain.supervisor_state import Supervisor
 
 SECOND: Final = 1_000_000_000
@@ -54,8 +54,7 @@ class ProgressWatch:
         self._maintenance = evolve_maintenance(self._maintenance, recorded, event)
         if isinstance(event, MaintenanceEnded):
             ended = nanoseconds(recorded.recorded_at)
-            recent = {scope: at for scope, at in self._maintained.items() if ended - at < self._stuck_after}
-            self._maintained = {**recent, event.scope: ended}
+            self._maintained = ends(self._maintained, event.scope, ended, self._stuck_after)
 
     def on_heartbeat(
         self, sender: Sender, beat: Beat, stream_epoch: str, *, same: bool
@@ -89,9 +88,7 @@ class ProgressWatch:
             self._judge_from_when_asked(sender, progress_state, beat)
             if arrival - progress_state.judged_ns < self._stuck_after:
                 return ()
-        elif not is_newer(moment(progress_state.progress_ns), state.stuck):
-            return ()
-        return _observed(sender, progress_state, beat, stream_epoch)
+        return _observed(sender, state, progress_state, beat, stream_epoch)
 
     def recorded(
         self, sender: Sender, beat: Beat, progress_ns: int | None, judged_ns: int | None
@@ -130,12 +127,18 @@ class ProgressWatch:
         if self._maintenance.open and not self._maintenance.open.keys().isdisjoint(scopes):
             progress_state.judge_from(beat.received_ns)
             return
-        ends = [self._maintained.get(scope, 0) for scope in scopes]
-        progress_state.judge_from(max(progress_state.judged_ns, _of(contract.assigned.asked_from), *ends))
+        times = [self._maintained[scope] for scope in scopes if scope in self._maintained]
+        if contract.assigned.asked_from is not None:
+            times.append(nanoseconds(contract.assigned.asked_from))
+        progress_state.judge_from(max([progress_state.judged_ns, *times]))
 
 
-def _of(at: datetime | None) -> int:
-    return 0 if at is None else nanoseconds(at)
+def ends(known: Mapping[str, int], scope: str, ended: int, remembered_for: int) -> dict[str, int]:
+    """When the last maintenance window of each scope ended, with this one; without those that ended so long before
+    that they bear on nobody, so that they do not grow in number for ever.
+    """
+    recent = {each: at for each, at in known.items() if ended - at < remembered_for}
+    return {**recent, scope: ended}
 
 
 def _scopes(contract: Contract, beat: Beat) -> tuple[str, ...]:
@@ -158,13 +161,11 @@ def _tells(progress_state: ProgressState, beat: Beat, before: Beat) -> bool:
 
 
 def _observed(
-    sender: Sender, progress_state: ProgressState, beat: Beat, stream_epoch: str
+    sender: Sender, state: Agent | Supervisor, progress_state: ProgressState, beat: Beat, stream_epoch: str
 ) -> Sequence[tuple[Sender, Observation]]:
-    """What the log decides, and is expected to say then."""
-    state, progress_at = sender.expected, moment(progress_state.progress_ns)
+    """What the log decides of the sender in this state, and is expected to say then."""
+    progress_at = moment(progress_state.progress_ns)
     heard = Arrival(stream_epoch, beat.sequence, moment(beat.received_ns))
-    if isinstance(state, Daemon):
-        return ()
     observed = (
         ObserveStuck(beat.connection_id, progress_at, beat.activity or None, heard)
         if state.stuck is None
@@ -182,9 +183,13 @@ def got_on(before: SenderState, after: SenderState) -> bool:
     """True for what a sender's heartbeats do not tell: an agent came into another status, or a supervisor was
     interrupted, which asks nothing of it until it is back.
     """
-    if isinstance(before, Agent) and isinstance(after, Agent):
-        return before.status is not after.status
+    if _agent_status(before) is not _agent_status(after):
+        return True
     return _is_interrupted(after) and not _is_interrupted(before)
+
+
+def _agent_status(state: SenderState) -> AgentStatus | None:
+    return state.status if isinstance(state, Agent) else None
 
 
 def _is_interrupted(state: SenderState) -> bool:
