@@ -115,6 +115,16 @@ class CommandHandler(Generic[S, C, E]):
                 ErrorCode.UNAVAILABLE, f"the event log cannot be read: {type(error).__name__}", TRY_AGAIN
             )
 
+    async def first_answer(self, request: Request[object], command: C) -> Reply | None:
+        """The stored answer to this command id; None if it has none. Raises what reading the log raises."""
+        match await self._log.answered(request.tenant, request.command_id, self._hash(request, command)):
+            case Duplicate(version, position, changed):
+                return Accepted(version, position, changed)
+            case KeyReused():
+                return KEY_REUSED
+            case None:
+                return None
+
     def assume_new(self, tenant: str, target: str) -> None:
         """Caches the initial state of an entity that the caller believes to have no events,
         to save reading the log.
@@ -134,7 +144,7 @@ class CommandHandler(Generic[S, C, E]):
         except Refused as refusal:
             # A repeat of an accepted command may be refused in the present state;
             # it must get the first answer.
-            return await self._first_answer(request, command) or problem(refusal)
+            return await self.first_answer(request, command) or problem(refusal)
 
     async def _decide(self, request: Request[object], command: C) -> Reply:
         stream = stream_name(self._category, request.target)
@@ -214,16 +224,6 @@ class CommandHandler(Generic[S, C, E]):
             actual=loaded.version,
             **members,
         )
-
-    async def _first_answer(self, request: Request[object], command: C) -> Reply | None:
-        """The stored answer to this command id; None if it has none."""
-        match await self._log.answered(request.tenant, request.command_id, self._hash(request, command)):
-            case Duplicate(version, position, changed):
-                return Accepted(version, position, changed)
-            case KeyReused():
-                return KEY_REUSED
-            case None:
-                return None
 
     def _hash(self, request: Request[object], command: C) -> bytes:
         """Identifies the request: command class, target, expected version and content,

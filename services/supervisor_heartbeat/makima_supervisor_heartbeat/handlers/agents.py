@@ -25,7 +25,7 @@ from makima_schemas.agent import (
 )
 from makima_schemas.commands import Accepted, Reply, Request, problem
 from makima_schemas.errors import ErrorCode
-from makima_schemas.identity import is_agent_id
+from makima_schemas.identity import is_agent_id, stream_name
 from makima_schemas.refusal import Refused, over_quota
 from nats.aio.client import Client
 
@@ -34,7 +34,7 @@ from makima_supervisor_heartbeat.domain.agents.statuses import RESTARTING
 from makima_supervisor_heartbeat.domain.agents.triggers import Join, OrderAgentRestart, Report
 from makima_supervisor_heartbeat.domain.restartable import restart_refusal
 from makima_supervisor_heartbeat.handlers.observation_writer import AgentDecisions
-from makima_supervisor_heartbeat.handlers.restart_signal import signal_restart
+from makima_supervisor_heartbeat.handlers.restart_signal import answer_without_signal, signal_restart
 from makima_supervisor_heartbeat.queries import AgentFacts, Queries
 
 AGENT_CATCH_UP_SECONDS: Final = 1.0
@@ -154,13 +154,19 @@ class Agents:
 
     async def restart(self, request: Request[object], command: RestartAgent) -> Reply:
         """Signal the daemon and record the restart; what it refuses, or does not hear, is no event. In a paused contract
-        nothing is asked of it.
+        nothing is asked of it, nor by a repeat when the restart is over.
         """
         try:
             facts = await self._facts(request, None)
+            order = OrderAgentRestart(command.reason, facts.daemon_id, facts.daemon_connected)
+            stream = stream_name("agent", request.target)
+            answer = await answer_without_signal(self._decisions, self._log, stream, request, order)
         except Refused as refused:
             return problem(refused)
-        order = OrderAgentRestart(command.reason, facts.daemon_id, facts.daemon_connected)
+        except DATABASE_UNAVAILABLE as error:
+            return problem(_unread(error))
+        if answer is not None:
+            return answer
         paused = restart_refusal(facts.contract, facts.status)
         if paused is not None:
             return await self._decisions.handle(request, order, paused)
@@ -206,11 +212,7 @@ class Agents:
             if facts is not None and facts.status is None:
                 await self._check_room(request.tenant, contract_id)
         except DATABASE_UNAVAILABLE as error:
-            raise Refused(
-                ErrorCode.UNAVAILABLE,
-                f"the agent cannot be read from the database: {type(error).__name__}",
-                hint="nothing was changed; ask again",
-            ) from error
+            raise _unread(error) from error
         if facts is None:
             raise _no_contract()
         return facts
@@ -239,6 +241,14 @@ def _kind(facts: AgentFacts, connection_id: str) -> str:
     if facts.connection_id is None:
         return "first"
     return "return" if facts.connection_id == connection_id else "replacement"
+
+
+def _unread(error: BaseException) -> Refused:
+    return Refused(
+        ErrorCode.UNAVAILABLE,
+        f"the agent cannot be read from the database: {type(error).__name__}",
+        hint="nothing was changed; ask again",
+    )
 
 
 def _no_contract() -> Refused:

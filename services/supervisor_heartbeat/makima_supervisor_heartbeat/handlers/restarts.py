@@ -1,5 +1,6 @@
 """Handles `restart_supervisor`: signals the supervisor's daemon, then records the request."""
 
+from dataclasses import replace
 from typing import Final
 
 from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
@@ -20,7 +21,7 @@ from nats.aio.client import Client
 from makima_supervisor_heartbeat.domain.restartable import restart_refusal
 from makima_supervisor_heartbeat.domain.supervisor import OrderRestart
 from makima_supervisor_heartbeat.handlers.observation_writer import SupervisorDecisions
-from makima_supervisor_heartbeat.handlers.restart_signal import signal_restart
+from makima_supervisor_heartbeat.handlers.restart_signal import answer_without_signal, signal_restart
 from makima_supervisor_heartbeat.queries import Queries
 
 RESTART_CATCH_UP_SECONDS: Final = 1.0
@@ -47,14 +48,20 @@ class Restarts:
         """Signal the daemon and record the restart; what it refuses, or does not hear, is no event.
 
         `INVALID_TRANSITION` in a paused contract, `UNAVAILABLE` if the daemon is disconnected or does not receive the
-        signal. A repeat with the same command id signals again, because the first signal may have been lost.
+        signal. A repeat with the same command id signals again until the supervisor was heard, because the first signal
+        may have been lost.
         """
+        stream = stream_name("supervisor", request.target)
         try:
             await self._projector.wait_for(await self._log.head(), RESTART_CATCH_UP_SECONDS)
             found = await self._queries.location(request.tenant, request.target)
+            connected = found is not None and found.connected
+            order = OrderRestart(command.reason, daemon_connected=connected, last_heard=None)
+            answer = await answer_without_signal(self._supervisors, self._log, stream, request, order)
         except DATABASE_UNAVAILABLE as error:
             return _unread(error)
-        connected = found is not None and found.connected
+        if answer is not None:
+            return answer
         paused = None if found is None else restart_refusal(found.contract, found.state)
         if found is not None and found.connected and paused is None:
             body = {
@@ -66,12 +73,11 @@ class Restarts:
             refused = await signal_restart(self._nats, found.daemon_id, body)
             if refused is not None:
                 return refused
-        stream = stream_name("supervisor", request.target)
         try:
             newest = await self._queries.newest([stream])
         except DATABASE_UNAVAILABLE as error:
             return _unread(error)
-        order = OrderRestart(command.reason, daemon_connected=connected, last_heard=newest.get(stream))
+        order = replace(order, last_heard=newest.get(stream))
         return await self._supervisors.handle(request, order, paused)
 
 

@@ -93,6 +93,33 @@ async def test_a_restart_is_asked_of_the_daemon_that_runs_the_agent_and_shown(
     assert (without.status_code, body(without)["reason"]) == (202, None)
 
 
+async def test_a_repeat_restarts_nobody_who_is_back(
+    gateways: Gateways, http: httpx.AsyncClient, daemon: Daemon
+) -> None:
+    """Who did not get the answer asks again under the same key, also when it is long over."""
+    contract = await supervised(gateways, http)
+    path = await joined(http, contract, daemon_id="d1")
+    await gateways.append("daemon-d1", DaemonConnected("one"))
+    answers = list[dict[str, object]]()
+
+    async def restarts() -> None:
+        for restart in (f"{path}/restart", f"/contracts/{contract}/supervisor/restart"):
+            key = {"Idempotency-Key": restart[-20:]}
+            answers.append(body(await http.post(restart, json={"reason": "hangs"}, headers=key)))
+
+    await restarts()
+    await joined(http, contract, "a2", daemon_id="d1")
+    back = SupervisorStateChanged(contract, "d1", "k1", WORKING, WORKING, "plan", "heartbeat")
+    await gateways.append("supervisor-s1", back)
+    assert len(daemon.heard) == 2
+    await restarts()
+    assert (len(daemon.heard), answers[:2]) == (2, answers[2:])
+    assert body(await http.get(path))["agent_status"] == "ready"
+    other = {"Idempotency-Key": f"{path}/restart"[-20:]}
+    await refused(http.post(f"{path}/restart", headers=other), 409, "IDEMPOTENCY_KEY_REUSED")
+    assert len(daemon.heard) == 2
+
+
 async def test_a_restart_that_no_daemon_can_do_changes_nothing(
     gateways: Gateways, http: httpx.AsyncClient, daemon: Daemon
 ) -> None:
