@@ -48,6 +48,7 @@ class AgentFacts:
     holds_tasks: bool
     joined_before: bool  # the connection that was asked about was in force once
     contract: str | None  # its status; None: it is not known
+    read_to: int  # position of the log up to which this was read, at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +125,16 @@ class Queries:
         )
 
     async def agent_facts(
-        self, tenant: str, contract_id: str, role: str, connection_id: str | None
+        self, tenant: str, contract_id: str, role: str, connection_id: str | None, read_to: int
     ) -> AgentFacts | None:
-        """None if there is no such contract."""
+        """By the log up to `read_to`; None if there is no such contract."""
         row = await self._pool.fetchrow(
             SQL["agent_facts"], tenant, contract_id, role, connection_id, timeout=QUERY_TIMEOUT_SECONDS
         )
         if row is None:
             return None
         status, *others = row
-        return AgentFacts(None if status is None else AgentStatus(status), *others)
+        return AgentFacts(None if status is None else AgentStatus(status), *others, read_to)
 
     async def agents_of(self, tenant: str, contract_id: str) -> int:
         """How many agents the contract has, minimal records included."""

@@ -49,6 +49,15 @@ async def replaced(crew: Crew) -> None:
     assert await crew.accepted(JoinAgent("b", "d1"))
 
 
+async def repeated(crew: Crew) -> None:
+    """Whose answer was lost asks again, also when another one has joined: neither is a join."""
+    once, join = uuid4(), JoinAgent("a", "d1")
+    first = await crew.ask(join, command_id=once)
+    assert await crew.ask(join, command_id=once) == first
+    assert await crew.accepted(JoinAgent("b", "d1"))
+    assert await crew.ask(join, command_id=once) == first
+
+
 async def join_superseded(crew: Crew) -> None:
     await replaced(crew)
     assert await crew.refused(JoinAgent("a", "d1")) is ErrorCode.SUPERSEDED
@@ -124,6 +133,8 @@ ROWS: dict[str, Row] = {
     "the first join": Row(first_join, JOINS, {"kind": "first"}, "agent.joined", {"old_status": S.OFFLINE}),
     "a return": Row(returns, JOINS, {"kind": "return"}, "agent.returned", {"connection_id": "a"}),
     "a replacement": Row(replaced, JOINS, {"kind": "replacement"}, "agent.replaced", {"connection_id": "b"}),
+    "a repeat of a join that is in force": Row(repeated, JOINS, {"kind": "return"}, "agent.returned", times=0),
+    "a repeat of a join of before": Row(repeated, JOINS, {"kind": "replacement"}, "agent.replaced"),
     "a superseded join": Row(join_superseded, SUPERSEDED, {"by": "join"}, "agent.join_superseded"),
     "a superseded beat": Row(heartbeat_superseded, SUPERSEDED, {"by": "heartbeat"}, "agent.superseded_told"),
     "asked to rejoin": Row(rejoin, "makima_agents_asked_to_rejoin_total", {}, "agent.rejoin_told"),

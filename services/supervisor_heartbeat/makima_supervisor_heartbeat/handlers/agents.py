@@ -109,7 +109,7 @@ class Agents:
         except Refused as refused:
             return problem(refused)
         reply = await self._decisions.handle(request, join)
-        if isinstance(reply, Accepted) and reply.changed:
+        if isinstance(reply, Accepted) and reply.changed and reply.position > facts.read_to:  # no repeat
             kind = _kind(facts, command.connection_id)
             metrics.agent_joins.labels(kind).inc()
             if kind in _JOINED_AGAIN:
@@ -207,8 +207,8 @@ class Agents:
             )
         refuse_reserved(role)
         try:
-            await self._catch_up()
-            facts = await self._queries.agent_facts(request.tenant, contract_id, role, connection_id)
+            head = await self._catch_up()
+            facts = await self._queries.agent_facts(request.tenant, contract_id, role, connection_id, head)
             if facts is not None and facts.status is None:
                 await self._check_room(request.tenant, contract_id)
         except DATABASE_UNAVAILABLE as error:
@@ -232,9 +232,11 @@ class Agents:
                 instead="join under a role that it has",
             )
 
-    async def _catch_up(self) -> None:
-        """Wait until the read model shows the log of now; what comes later is the decider's to see."""
-        await self._projector.wait_for(await self._log.head(), AGENT_CATCH_UP_SECONDS)
+    async def _catch_up(self) -> int:
+        """Wait until the read model shows the log of now, up to this position; what comes later is the decider's to see."""
+        head = await self._log.head()
+        await self._projector.wait_for(head, AGENT_CATCH_UP_SECONDS)
+        return head
 
 
 def _kind(facts: AgentFacts, connection_id: str) -> str:
