@@ -2,14 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from makima_kernel.testing import eventually
 from makima_schemas.agent import AgentStatus, JoinAgent, LeaveAgent, ReportAgentStatus, RestartAgent
 from makima_schemas.commands import Accepted, Request
 from makima_schemas.errors import ErrorCode
-from makima_schemas.supervisor import RestoreSupervisor
+from makima_schemas.supervisor import RestoreSupervisor, SaveState
 from makima_supervisor_heartbeat import app
 from structlog.testing import capture_logs
 
@@ -106,8 +106,8 @@ async def supervised(crew: Crew) -> None:
     await crew.connected()
 
 
-async def ask_supervisor(crew: Crew, name: str, data: object) -> None:
-    request: Request[object] = Request(uuid4(), "t1", data)
+async def ask_supervisor(crew: Crew, name: str, data: object, command_id: UUID | None = None) -> None:
+    request: Request[object] = Request(command_id or uuid4(), "t1", data)
     reply = await crew.fleet.service.bus.ask(app.NAME, name, request)
     assert isinstance(reply, Accepted), reply
 
@@ -120,6 +120,21 @@ async def supervisor_restarted(crew: Crew) -> None:
 async def restoring(crew: Crew) -> None:
     await supervised(crew)
     await ask_supervisor(crew, "restore_supervisor", RestoreSupervisor("c1", "d1", "k2"))
+
+
+async def restored_again(crew: Crew) -> None:
+    """By a repeat, which changes nothing."""
+    await supervised(crew)
+    once = uuid4()
+    for _ in range(2):
+        await ask_supervisor(crew, "restore_supervisor", RestoreSupervisor("c1", "d1", "k2"), once)
+
+
+async def saved_again(crew: Crew) -> None:
+    await supervised(crew)
+    once, save = uuid4(), SaveState("c1", "phase", '{"phase": "plan"}', "t1-1")
+    for _ in range(2):
+        await ask_supervisor(crew, "save_state", save, once)
 
 
 async def restored(crew: Crew) -> None:
@@ -153,6 +168,12 @@ ROWS: dict[str, Row] = {
     "a restoration": Row(
         restoring, "makima_supervisor_restorations_total", {"outcome": "fresh"}, "supervisor.restoring",
         {"outcome": "fresh"},
+    ),
+    "a repeat of a restoration": Row(
+        restored_again, "makima_supervisor_restorations_total", {"outcome": "fresh"}, "supervisor.restoring",
+    ),
+    "a repeat of a save": Row(
+        saved_again, "makima_supervisor_saves_total", {"kind": "phase"}, "supervisor.saved",
     ),
     "a proved restoration": Row(
         restored, "makima_supervisor_restorations_proved_total", {}, "supervisor.restoration_proved",

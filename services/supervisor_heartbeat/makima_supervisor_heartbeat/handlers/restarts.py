@@ -11,10 +11,13 @@ from makima_schemas.commands import Problem, Reply, Request
 from makima_schemas.errors import ErrorCode
 from makima_schemas.identity import stream_name
 from makima_schemas.supervisor import (
+    CheckpointSaved,
     RestartSupervisor,
     RestorationProved,
+    RestorationRequested,
     SupervisorEvent,
     SupervisorRestartRequested,
+    SupervisorSaved,
 )
 from nats.aio.client import Client
 
@@ -28,13 +31,22 @@ RESTART_CATCH_UP_SECONDS: Final = 1.0
 
 
 def count(event: SupervisorEvent) -> None:
-    """Count a restart or a proved restoration in the metrics. Called for events that this process appended; a repeated command
-    appends none.
+    """Count a restart, a save, or a restoration in the metrics. Called for events that this process appended; a repeated
+    command appends none.
     """
-    if isinstance(event, SupervisorRestartRequested):
-        metrics.supervisor_restarts.inc()
-    if isinstance(event, RestorationProved):
-        metrics.supervisor_restorations_proved.inc()
+    match event:
+        case SupervisorRestartRequested():
+            metrics.supervisor_restarts.inc()
+        case SupervisorSaved(kind=kind):
+            metrics.supervisor_saves.labels(kind).inc()
+        case CheckpointSaved():
+            metrics.supervisor_saves.labels("checkpoint").inc()
+        case RestorationRequested(outcome=outcome):
+            metrics.supervisor_restorations.labels(outcome).inc()
+        case RestorationProved():
+            metrics.supervisor_restorations_proved.inc()
+        case _:
+            pass
 
 
 class Restarts:

@@ -9,7 +9,6 @@ from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats.stream_cursor import epoch_of
 from makima_kernel.projections.projector import Projector
-from makima_kernel.telemetry import metrics
 from makima_schemas import subjects
 from makima_schemas.assignment import Admission, serves
 from makima_schemas.commands import Accepted, Problem, Reply, Request, problem
@@ -50,7 +49,8 @@ class Restorations:
         the contract, is connected, and its supervisor is not dead.
         """
         try:
-            facts = await self._facts(request, command)
+            head = await self._log.head()
+            facts = await self._facts(request, command, head)
             after = await self._end_of_heartbeats()
             basis = basis_of(await self._saved(request))
         except Refused as refused:
@@ -65,16 +65,17 @@ class Restorations:
             placed=request.actor == ACTOR,
         )  # fmt: skip
         reply = await self._supervisors.handle(request, restore)
-        if isinstance(reply, Accepted) and reply.changed:
-            metrics.supervisor_restorations.labels(basis.outcome).inc()
+        if isinstance(reply, Accepted) and reply.changed and reply.position > head:  # no repeat
             _note(request.target, command, basis)
         return reply
 
-    async def _facts(self, request: Request[object], command: RestoreSupervisor) -> RestorationFacts:
-        """What the log says now. Raises `Refused`: CONTRACT_NOT_FOUND, DAEMON_NOT_FOUND for one that does not serve
+    async def _facts(
+        self, request: Request[object], command: RestoreSupervisor, head: int
+    ) -> RestorationFacts:
+        """What the log says up to the position `head`. Raises `Refused`: CONTRACT_NOT_FOUND, DAEMON_NOT_FOUND for one that does not serve
         the owner.
         """
-        await self._projector.wait_for(await self._log.head(), RESTORATION_CATCH_UP_SECONDS)
+        await self._projector.wait_for(head, RESTORATION_CATCH_UP_SECONDS)
         facts = await self._queries.restoration_facts(
             request.tenant, command.contract_id, request.target, command.daemon_id
         )

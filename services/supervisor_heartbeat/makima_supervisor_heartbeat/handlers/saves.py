@@ -7,8 +7,7 @@ from makima_kernel.event_log.errors import DATABASE_UNAVAILABLE
 from makima_kernel.event_log.log import Log
 from makima_kernel.projections.projector import Projector
 from makima_kernel.service.http_settings import QuotaSettings
-from makima_kernel.telemetry import metrics
-from makima_schemas.commands import Accepted, Problem, Reply, Request
+from makima_schemas.commands import Problem, Reply, Request
 from makima_schemas.errors import ErrorCode
 from makima_schemas.supervisor import SaveState
 
@@ -65,8 +64,6 @@ class Saves:
                 f"the quotas cannot be read from the database: {type(error).__name__}",
                 "nothing was saved; send it again",
             )
-        if isinstance(reply, Accepted) and reply.changed:
-            metrics.supervisor_saves.labels(command.kind).inc()
         return reply
 
     def _with_room(self, command: SaveState, of_contract: int, of_owner: int) -> Save:
