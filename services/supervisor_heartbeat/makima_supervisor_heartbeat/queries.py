@@ -134,7 +134,7 @@ class Queries:
         if row is None:
             return None
         status, *others = row
-        return AgentFacts(None if status is None else AgentStatus(status), *others, read_to)
+        return AgentFacts(None if status is None else AgentStatus(status), *others, read_to=read_to)
 
     async def agents_of(self, tenant: str, contract_id: str) -> int:
         """How many agents the contract has, minimal records included."""
