@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group(
 
 async def test_a_killed_daemon_finds_its_agents_again_and_a_drained_one_ends_them(machine: Machine) -> None:
     async with daemon_process(machine) as (first, _):
+        assert [each["event"] for each in machine.log_events()] == ["daemon.ready"], "also without an agent"
         contract = await machine.started("steady")
         await machine.until(contract, "steady", "ready")
         pid = await machine.one_process(contract)

@@ -1,8 +1,11 @@
 """What agents print is kept, bounded, also while they go on printing."""
 
+import json
+import logging
 import os
 from pathlib import Path
 
+from makima_daemon import event_log
 from makima_daemon.agent_output import bound, cut, opened
 from makima_daemon.log_reader import LogFollower, files, newest, plain
 from makima_daemon.workspace import Workspace
@@ -93,3 +96,18 @@ def test_what_came_before_a_log_was_cut_belongs_to_it(tmp_path: Path) -> None:
     path = log_of(workspace.agent_logs, "c1", b"now\n")
     path.with_name("builder.log.old").write_bytes(b"before\n")
     assert [line.text for line in newest(files(workspace)[0], 5)] == ["before", "now"]
+
+
+def test_what_came_before_the_daemons_own_log_was_renamed_belongs_to_it(tmp_path: Path) -> None:
+    workspace = Workspace.open(tmp_path / "new", "d1")
+    handlers, level = logging.root.handlers, logging.root.level
+    try:
+        event_log.configure(workspace.own_log, file_bytes=200)
+        for number in range(3):
+            event_log.note("agent.ended", number=number)
+    finally:
+        logging.root.handlers = handlers
+        logging.root.setLevel(level)
+    assert len(workspace.own_log.read_text().splitlines()) == 1
+    shown = [json.loads(line.text)["number"] for line in newest(files(workspace)[0], 5)]
+    assert shown == [1, 2], "as many as are kept"

@@ -14,6 +14,7 @@ MAX_VALUE_CHARACTERS: Final = 500
 
 _logger: Final = logging.getLogger("makima_daemon")
 _FIELDS: Final = "makima_fields"
+BEFORE: Final = ".1"  # added to the name of what came before, by `RotatingFileHandler`
 
 
 def note(event: str, **fields: object) -> None:

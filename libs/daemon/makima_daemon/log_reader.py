@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from makima_daemon import event_log
 from makima_daemon.workspace import Workspace, checked
 
 FOLLOW_POLL_SECONDS: Final = 0.25
@@ -56,7 +57,8 @@ def files(workspace: Workspace, contract_id: str | None = None, role: str | None
 def newest(log: LogFile, count: int) -> list[Line]:
     """Its last `count` lines; what came before it was cut belongs to it."""
     lines: deque[bytes] = deque(maxlen=count)
-    for path in (log.path.with_name(log.path.name + ".old"), log.path):
+    before = event_log.BEFORE if log.role is None else ".old"
+    for path in (log.path.with_name(log.path.name + before), log.path):
         with suppress(FileNotFoundError), path.open("rb") as file:
             lines.extend(_last(file, count))
     return [Line(log, plain(line)) for line in lines]

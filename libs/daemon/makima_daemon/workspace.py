@@ -32,13 +32,15 @@ class Workspace:
 
     @classmethod
     def open(cls, path: Path, daemon_id: str) -> "Workspace":
-        """Make the folder where it is missing. Raises `WorkspaceError`."""
+        """Make the folder, and that of its logs, where they are missing. Raises `WorkspaceError`."""
         try:
-            return cls(private_files.folder(path).resolve(strict=True), daemon_id)
+            opened = cls(private_files.folder(path).resolve(strict=True), daemon_id)
+            private_files.folder(opened.logs)  # the daemon writes there before it has an agent
         except OSError as error:
             raise WorkspaceError(
                 f"the workspace {path} cannot be used: {error}: correct `workspace`, or its access"
             ) from error
+        return opened
 
     @property
     def state(self) -> Path:
