@@ -14,14 +14,31 @@ from makima_sdk.clock import elapsed
 from tests.sdk.http_server import body_server
 
 POSIX_ONLY = ("fcntl", "grp", "posix_spawn", "pty", "pwd", "resource", "syslog", "termios", "tty", "uvloop")
+# Names of modules that are everywhere which Python has not on Windows. Other people's modules are imported
+# before: theirs is another matter, and the event loop is that of this platform.
+NOT_ON_WINDOWS = {
+    "asyncio": ("open_unix_connection", "start_unix_server"),
+    "os": (
+        "chown", "fork", "forkpty", "getegid", "geteuid", "getgid", "getpgid", "getpgrp", "getsid", "getuid", "kill",
+        "killpg", "mkfifo", "nice", "O_CLOEXEC", "O_DIRECTORY", "O_NOFOLLOW", "O_NONBLOCK", "O_SYNC", "pidfd_open",
+        "posix_spawn", "setpgid", "setsid", "sysconf", "uname", "wait", "waitid", "WNOHANG",
+    ),
+    "select": ("epoll", "poll"),
+    "signal": ("pthread_sigmask", "SIGALRM", "SIGCHLD", "SIGCONT", "SIGHUP", "SIGKILL", "SIGPIPE", "SIGSTOP", "SIGUSR1"),
+    "_socket": ("AF_UNIX",),
+    "time": ("clock_gettime", "CLOCK_BOOTTIME", "CLOCK_MONOTONIC"),
+}  # fmt: skip
 BLOCKED = f"""
 import sys
+import anyio._backends._asyncio, asyncio, httpx, importlib, msgspec, nats, orjson, psutil, pydantic, websockets.asyncio.client, zoneinfo
 for name in {POSIX_ONLY!r}:
     sys.modules[name] = None
+for module, names in {NOT_ON_WINDOWS!r}.items():
+    for name in names:
+        delattr(importlib.import_module(module), name)
+sys.platform = "win32"
 """
-# psutil has a module of its own for each platform, and that of Linux needs one of these.
 EVERY_MODULE = f"""
-import psutil
 {BLOCKED}
 import importlib, pkgutil, makima_sdk
 names = [module.name for module in pkgutil.iter_modules(makima_sdk.__path__)]
