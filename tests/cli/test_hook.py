@@ -16,14 +16,16 @@ from typing import cast
 import orjson
 import pytest
 from makima_cli.hook.send import KEPT_CHARACTERS, MAX_EVENT_BYTES, hand_over
+from makima_kernel.testing import PATIENCE
 from makima_sdk import local_socket
 from makima_sdk.local_socket import MAX_LINE_BYTES
 
 from tests.daemon.hook_session import one_of_each_kind
 
 RUN = "import sys; sys.argv[1:] = ['hook']; from makima_cli.entry import main; main()"
+# What an event leads to is not to depend on whether this machine had a tenth of a second for it.
+RUN_PATIENTLY = f"from makima_cli.hook import send; send.HOOK_SECONDS = {PATIENCE}; {RUN}"
 SOCKET = "daemon.sock"
-SLOW_MACHINE_SECONDS = 5.0  # far above what it may take, far below what a person waits for
 
 
 class Told:
@@ -49,21 +51,23 @@ async def daemon(folder: Path, answer: bytes | None = b'{"ok": true}\n') -> Asyn
         yield told
 
 
-async def hooked(folder: Path, stdin: bytes, *, close: bool = True, **env: str) -> tuple[int, bytes, bytes]:
+async def hooked(
+    folder: Path, stdin: bytes, *, close: bool = True, run: str = RUN, **env: str
+) -> tuple[int, bytes, bytes]:
     """Exit code, stdout and stderr. `close` false: stdin is written and stays open."""
     known = {"MAKIMA_DAEMON_SOCKET": str(folder / SOCKET), "MAKIMA_CONTRACT": "c1", "MAKIMA_ROLE": "builder"}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", RUN, stdin=PIPE, stdout=PIPE, stderr=PIPE, env={**known, **env}
+        sys.executable, "-c", run, stdin=PIPE, stdout=PIPE, stderr=PIPE, env={**known, **env}
     )
     if close:
-        out, err = await asyncio.wait_for(process.communicate(stdin), SLOW_MACHINE_SECONDS)
+        out, err = await asyncio.wait_for(process.communicate(stdin), PATIENCE)
     else:
         assert process.stdin
         assert process.stdout
         assert process.stderr
         process.stdin.write(stdin)
         out, err = await asyncio.wait_for(
-            asyncio.gather(process.stdout.read(), process.stderr.read()), SLOW_MACHINE_SECONDS
+            asyncio.gather(process.stdout.read(), process.stderr.read()), PATIENCE
         )
     return await process.wait(), out, err
 
@@ -76,7 +80,8 @@ async def test_each_event_reaches_the_daemon_as_it_came_in_order_with_who_it_is_
     async with daemon(tmp_path) as told:
         for event in events:
             written = json.dumps(event, indent=2).encode()
-            assert await hooked(tmp_path, written, MAKIMA_CONNECTION_ID="conn-1") == QUIET
+            done = await hooked(tmp_path, written, run=RUN_PATIENTLY, MAKIMA_CONNECTION_ID="conn-1")
+            assert done == QUIET
     assert [request["event"] for request in told.requests] == events
     assert {(one["op"], one["contract_id"], one["role"], one["connection_id"]) for one in told.requests} == {
         ("hook", "c1", "builder", "conn-1")
@@ -92,7 +97,7 @@ async def test_an_event_that_is_too_long_for_a_line_still_says_what_the_agent_do
         "tool_response": {"file": {"content": "y" * 300_000}},
     }
     async with daemon(tmp_path) as told:
-        assert await hooked(tmp_path, json.dumps(long).encode()) == QUIET
+        assert await hooked(tmp_path, json.dumps(long).encode(), run=RUN_PATIENTLY) == QUIET
     event = cast("dict[str, dict[str, str]]", told.requests[0]["event"])
     assert (event["hook_event_name"], event["tool_input"]["file_path"]) == ("PostToolUse", "/src/a.py")
     assert len(event["tool_input"]["content"]) == KEPT_CHARACTERS
@@ -100,7 +105,7 @@ async def test_an_event_that_is_too_long_for_a_line_still_says_what_the_agent_do
 
 async def test_no_member_of_an_event_stands_for_one_of_the_request(tmp_path: Path) -> None:
     async with daemon(tmp_path) as told:
-        await hooked(tmp_path, b'{}, "op": "stop", "role": "supervisor"')
+        await hooked(tmp_path, b'{}, "op": "stop", "role": "supervisor"', run=RUN_PATIENTLY)
     assert (told.requests[0]["op"], told.requests[0]["role"]) == ("hook", "builder")
 
 

@@ -13,6 +13,7 @@ import orjson
 import pytest
 from makima_daemon.app import Pace
 from makima_daemon.restart_policy import RestartPolicy
+from makima_daemon.state_file import StateFile
 from makima_kernel.testing import eventually
 from makima_schemas.agent import AgentJoined, AgentStatusChanged
 from makima_schemas.identity import agent_id
@@ -26,8 +27,10 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group(
 WORKER = (sys.executable, str(Path(__file__).parent / "noting_agents.py"), "worker")
 # In full, ten agents for five minutes: `make test-long`.
 AGENTS, SECONDS = times(10, 2), times(300, 2)
-# What has lived for a second is healthy here, so that the kills of one test are no crash in a row.
-LIVELY = Pace(RestartPolicy((0.01, 0.02, 0.03), healthy=1.0), grace=2.0, interval=1.0)
+# What has lived for a second is healthy here, and is killed no sooner, so that the kills of one test are no crashes in
+# a row.
+HEALTHY_SECONDS = 1.0
+LIVELY = Pace(RestartPolicy((0.01, 0.02, 0.03), healthy=HEALTHY_SECONDS), grace=2.0, interval=1.0)
 RESTARTING_WITHIN_SECONDS = 2.0  # beside what is left to a machine that was late
 
 
@@ -88,6 +91,12 @@ def _pids(machine: Machine, contract: str) -> dict[str, int]:
     return {each.environ()["MAKIMA_ROLE"]: each.pid for each in machine.processes(contract)}
 
 
+def _began(machine: Machine, contract: str, role: str) -> float:
+    """When the daemon started its newest process, in seconds since 1970."""
+    records, _ = StateFile(machine.workspace.state).load()
+    return next(each.began for each in records if (each.contract_id, each.role) == (contract, role))
+
+
 async def _killed(machine: Machine, contract: str, role: str, notes: Path) -> tuple[float, set[str]]:
     """Until it is ready again. After how many seconds its crash was recorded as `restarting`, without those for which
     this process, which is the daemon and all services, had no turn. And what the process had done, and makima did not
@@ -102,7 +111,10 @@ async def _killed(machine: Machine, contract: str, role: str, notes: Path) -> tu
             and (events[-1].new_status.value in {"ready", "working"})
         )
 
-    await eventually(joined)
+    async def is_healthy() -> bool:
+        return await joined() and time.time() - _began(machine, contract, role) >= HEALTHY_SECONDS
+
+    await eventually(is_healthy)
     pid = _pids(machine, contract)[role]
 
     async def restarting() -> float:

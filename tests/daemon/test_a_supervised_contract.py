@@ -83,15 +83,19 @@ async def test_a_daemon_beats_as_often_as_makima_says(machine: Machine) -> None:
 
 
 async def test_a_supervisor_that_crashed_is_restarting_and_goes_on_from_what_it_saved(
-    machine: Machine,
+    machine: Machine, tmp_path: Path
 ) -> None:
-    del machine.commands["builder"]
+    go = tmp_path / "go"
+    go.touch()
+    machine.env, machine.commands = {"GO": str(go)}, {"supervisor": ("sh", "-c", AFTER_A_FILE, *SUPERVISOR)}
     async with machine.daemon():
         supervised = await Supervised.started(machine)
         spawned = await supervised.waits_for(2)
         first = await machine.one_process(supervised.contract_id)
+        go.unlink()
         kill(first)
         await supervised.status_is("restarting")
+        go.touch()
         await machine.one_process(supervised.contract_id, other_than=first)
         await supervised.proved(2)
         assert await supervised.tasks() == spawned

@@ -123,7 +123,11 @@ async def test_no_more_processes_are_looked_up_than_a_hook_lists(
 
 async def run_hook(machine: Machine, contract: str, event: Event) -> bytes:
     """What `makima hook` prints, as a coding agent runs it; its exit code is 0."""
-    run = "import sys; sys.argv[1:] = ['hook']; from makima_cli.entry import main; main()"
+    # However late this machine is: a tenth of a second is what is measured elsewhere.
+    run = (
+        f"import sys; from makima_cli.hook import send; send.HOOK_SECONDS = {PATIENCE}; sys.argv[1:] = ['hook'];"
+        "from makima_cli.entry import main; main()"
+    )
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",

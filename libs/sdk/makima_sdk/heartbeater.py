@@ -59,6 +59,7 @@ class Heartbeater:
                 raise ConnectionClosedError
             self._changed.clear()
             await self.beat()
+            raise_if_cancelled()  # here too: the wait is long
             try:
                 async with asyncio.timeout(self.interval):
                     await self._changed.wait()

@@ -5,13 +5,15 @@ from contextlib import AsyncExitStack
 
 import orjson
 import pytest
+from makima_kernel.commands.daemon_start import StartAnswer
 from makima_kernel.nats.connection import confirm_subscriptions
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
 from makima_schemas.contract.commands import CreateContract, StartContract
 from makima_schemas.contract.events import ContractAssigned
 from makima_supervisor_heartbeat.domain import cooldowns
 from makima_supervisor_heartbeat.handlers import placements
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from tests.services.supervisor_heartbeat.harness import daemon_beat, supervisor_beat
@@ -43,8 +45,18 @@ async def test_the_daemon_with_most_room_gets_it_with_a_task_and_a_connection(wo
     assert len(await world.assignments()) == 1
 
 
-async def test_who_refuses_or_is_silent_is_passed_over(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(placements, "START_TIMEOUT_SECONDS", 0.3)
+async def test_who_refuses_or_is_silent_for_five_seconds_is_passed_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask, given_time = placements.ask_to_start, list[float]()
+
+    async def ask_briefly_who_is_silent(
+        nats: Client, daemon_id: str, start: dict[str, str | None], *, timeout: float
+    ) -> StartAnswer:
+        given_time.append(timeout)
+        return await ask(nats, daemon_id, start, timeout=0.1 if daemon_id == "mute" else PATIENCE)
+
+    monkeypatch.setattr(placements, "ask_to_start", ask_briefly_who_is_silent)
     await world.replica()
     await world.daemon("full", 9, {"accepted": False, "reason": "no room"})
     await world.daemon("mute", 8)
@@ -53,6 +65,7 @@ async def test_who_refuses_or_is_silent_is_passed_over(world: World, monkeypatch
     await world.start()
     (given,) = await eventually(world.assignments)
     assert (given.daemon_id, world.whom()) == ("able", ["full", "mute", "odd", "able"])
+    assert given_time == [5.0] * 4
 
 
 async def test_daemons_that_are_all_silent_do_not_keep_a_replica_from_placing(
@@ -139,7 +152,7 @@ async def test_a_service_that_dies_between_the_answer_and_the_record_asks_the_sa
         await confirm_subscriptions(world.nats)
         await world.beat(daemon_beat("d1", capacity=1))
         await world.start()
-        await asyncio.wait_for(dying.wait(), 20)
+        await asyncio.wait_for(dying.wait(), PATIENCE)
     await world.pool.execute("update supervisor_heartbeat.placements set held_until = clock_timestamp()")
     await world.beat(daemon_beat("d1", capacity=0))
     await world.beat(daemon_beat("d2", capacity=50))
