@@ -1,6 +1,7 @@
 """The examples of docs/agents.md, run one after the other as a newcomer would, print what the page says."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -9,11 +10,16 @@ from makima_local import context
 from makima_local.nats import Nats
 
 from tests.cli.agents_served import gateways
-from tests.page_examples import needs_shell, print_what_the_page_says
+from tests.page_examples import BLOCK, DOCS, needs_shell, print_what_the_page_says
 from tests.services.gateway.harness import ADMIN, Gateways
 
 __all__ = ("gateways",)
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("makima mcp")]
+
+
+IN_SINGLE_QUOTES = re.compile(r"'[^']*'")
+# zsh looks such a word up in its history, also in double quotes (zshexpn, History Expansion); bash leaves out `!"`, too.
+RECALLS = re.compile(r"![^\s=(]")
 
 
 @needs_shell
@@ -30,3 +36,16 @@ async def test_a_newcomer_with_nothing_but_what_makima_up_leaves_gets_to_a_watch
         context.Context(context.LOCAL, url, nats_server.url, token=ADMIN, data_dir=str(tmp_path))
     )
     await print_what_the_page_says("agents.md", os.environ, tmp_path, apart=True)
+
+
+def test_what_is_to_be_copied_recalls_no_earlier_line_in_a_shell_that_somebody_types_in() -> None:
+    """`"kill $!"` left who used zsh, which macOS does, at a prompt that waited for the end of a quotation."""
+    recalls = [
+        f"{page.relative_to(DOCS.parent)}: {line}"
+        for page in (*DOCS.glob("*.md"), *DOCS.parent.glob("*.md"), *DOCS.parent.glob("libs/*/README.md"))
+        for language, text in BLOCK.findall(page.read_text())
+        if language == "sh"
+        for line in text.splitlines()
+        if RECALLS.search(IN_SINGLE_QUOTES.sub("", line))
+    ]
+    assert recalls == []

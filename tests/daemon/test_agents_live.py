@@ -7,13 +7,15 @@ import json
 import os
 import sys
 from asyncio.subprocess import PIPE
+from dataclasses import replace
 
 import httpx
 import psutil
 import pytest
+from makima_daemon.restart_policy import RestartPolicy
 from makima_kernel.testing import PATIENCE, eventually
 
-from tests.daemon.machine import Machine, kill
+from tests.daemon.machine import QUICK, Machine, kill
 from tests.services.gateway.harness import ADMIN
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("daemon agents")]
@@ -58,6 +60,17 @@ async def test_one_that_always_fails_is_dead_failed_revive_and_a_person_revives_
         assert answer.status_code == 202, answer.text
         await machine.until(contract, role, "restarting", "dead_failed_revive", "restarting", "ready")
         await machine.one_process(contract)
+
+
+async def test_one_that_was_healthy_before_each_crash_is_never_given_up(machine: Machine) -> None:
+    """A process of any age is healthy here; by default it is after ten minutes."""
+    async with machine.daemon(replace(QUICK, policy=RestartPolicy((0.01, 0.02, 0.03), healthy=0.0))):
+        contract = await machine.started("fails")
+        output = machine.workspace.agent_log(contract, "fails")
+        await eventually(lambda: output.exists() and output.read_text().count("fails") > 6)
+        told = [getattr(each, "restarts", None) for each in await machine.events(contract, "fails")]
+        assert {each.attempts for each in told if each is not None} == {1}
+        assert await machine.statuses(contract, "fails") == ["restarting"]
 
 
 async def test_one_that_always_failed_is_forgotten_when_its_contract_is_cleaned_up(machine: Machine) -> None:

@@ -25,7 +25,7 @@ class Asker:
     own: bool = True
     # Of the role agent: the role that it has; the agent in the path is the builder.
     speaks_as: str = "builder"
-    replaced: bool = False  # of the role agent: a newer connection has joined
+    replaced: bool = False  # of the role agent: a newer connection has joined, or of the supervisor was heard
     left: bool = False  # of the role agent: its connection has left
 
 
@@ -43,6 +43,7 @@ ASKERS: Final = (
     Asker("the agent, left", Role.AGENT, left=True),
     Asker("an agent of another role", Role.AGENT, speaks_as="reviewer"),
     Asker("the supervisor's process", Role.AGENT, speaks_as=SUPERVISOR_ROLE),
+    Asker("the supervisor's process, replaced", Role.AGENT, speaks_as=SUPERVISOR_ROLE, replaced=True),
     Asker("another contract's agent", Role.AGENT, own=False),
 )
 

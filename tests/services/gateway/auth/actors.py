@@ -16,6 +16,7 @@ from makima_gateway.monitor.sse import MEDIA_TYPE as STREAM
 from makima_schemas.contract.events import TaskCreated
 from makima_schemas.daemon import DaemonConnected
 from makima_schemas.errors import ErrorCode
+from makima_schemas.supervisor import SupervisorState, SupervisorStateChanged
 from makima_schemas.supervisors_agent import SUPERVISOR_ROLE
 
 from tests.generated.access import ASKERS, TASK, Asker, TaskFor, calls
@@ -128,7 +129,7 @@ def _role(asker: Asker) -> str:
 
 def _connection(asker: Asker) -> str:
     if asker.speaks_as == SUPERVISOR_ROLE:
-        return "k1"
+        return "k1" if asker.replaced else "k2"
     if asker.left:
         return "a1"
     return "old" if asker.replaced else "new"
@@ -188,6 +189,9 @@ async def before_the_door(gateways: Gateways, http: httpx.AsyncClient) -> AsyncG
         await join(gateways, contract, "builder", "new")
         await join(gateways, contract, LEFT, "a1")
         await leave(gateways, contract, LEFT)
+        working, waiting = SupervisorState.WORKING, SupervisorState.WAITING_FOR_TASKS
+        newer = SupervisorStateChanged(contract, DAEMON, "k2", working, waiting, "plan", "heartbeat")
+        await gateways.append(f"supervisor-s-{contract}", newer)
         position = await gateways.append(f"contract-{contract}", *_tasks())
         seen = await owner.get(f"/contracts/{contract}", headers={"Makima-Min-Position": str(position)})
         assert "Makima-Read-Behind" not in seen.headers
