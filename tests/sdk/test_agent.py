@@ -9,11 +9,12 @@ from typing import Any
 import orjson
 import pytest
 import pytest_asyncio
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 from makima_local.nats import Nats
 from makima_local.postgres import Postgres
 from makima_schemas import subjects
-from makima_sdk import Agent, AgentLostError, Signal, SupersededError, UnansweredError, Work
+from makima_sdk import Agent, AgentLostError, Signal, SupersededError, UnansweredError, Work, session
+from makima_sdk import agent as agents
 from nats.aio.msg import Msg
 
 from tests.sdk.agent_system import AgentSystem, agent_system
@@ -61,8 +62,12 @@ async def test_an_agent_takes_the_tasks_of_its_role_as_they_come_and_leaves(syst
     assert (await system.agents.get(contract, "builder")).status_now == "offline"
 
 
-async def test_one_that_is_stopped_while_it_joins_leaves(system: AgentSystem) -> None:
+async def test_one_that_is_stopped_while_it_joins_leaves(
+    system: AgentSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Makima has the join, and the agent not yet the answer."""
+    monkeypatch.setattr(session, "JOIN_ANSWER_SECONDS", PATIENCE)
+    monkeypatch.setattr(agents, "LEAVE_SECONDS", PATIENCE)
     contract = await system.contract()
     is_stopped = asyncio.Event()
 

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Coroutine
 from typing import Any
 
+import makima_sdk
 import orjson
 import pytest
 from makima_kernel.testing import PATIENCE
@@ -15,6 +16,33 @@ from makima_sdk.loop_thread import LoopThread
 from tests.sdk.http_server import body_server
 
 OK = '{"status": "ok", "interval_seconds": 0.01, "timeout_seconds": 120}'
+
+
+FOR_ASYNCIO_ALONE = {
+    "deliver_earlier",  # entering does it
+    "requests",  # a client of asyncio
+}
+
+
+@pytest.mark.parametrize(
+    ("asyncio_face", "face"),
+    [(makima_sdk.Agent, sync.Agent), (makima_sdk.Supervisor, sync.Supervisor)],
+    ids=["agent", "supervisor"],
+)
+def test_each_face_has_what_the_other_has(asyncio_face: type, face: type) -> None:
+    """`lost` is set in its constructor."""
+    there = {name for name in dir(asyncio_face) if not name.startswith("_")}
+    assert there - FOR_ASYNCIO_ALONE - set(dir(face)) == {"lost"}
+
+
+def test_a_supervisor_without_asyncio_is_the_one_that_the_environment_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = {"MAKIMA_URL": "http://127.0.0.1:1", "MAKIMA_CONTRACT": "c1", "MAKIMA_CONNECTION_ID": "k1"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    supervisor = sync.Supervisor.default()
+    assert (supervisor.connection_id, supervisor.undelivered, supervisor.restored) == ("k1", 0, None)
 
 
 async def test_a_handler_without_asyncio_may_call_its_agent_and_block() -> None:

@@ -41,6 +41,18 @@ def test_the_environment_wins_over_the_context(environ: dict[str, str]) -> None:
     ) == Connection("http://there", "nats://here", "theirs")
 
 
+def test_a_contexts_login_at_the_broker_goes_with_its_own_token_alone(environ: dict[str, str]) -> None:
+    """A daemon with a token of its own logged in as the administrator of the context, who may answer nobody."""
+    context.remember(Context("local", "http://here", "nats://admin:secret@here:1", token="mine"))
+    for env, nats_url in (
+        ({}, "nats://admin:secret@here:1"),
+        ({"MAKIMA_TOKEN": "mine"}, "nats://admin:secret@here:1"),
+        ({"MAKIMA_TOKEN": "theirs"}, "nats://here:1"),
+        ({"MAKIMA_TOKEN": "theirs", "MAKIMA_NATS_URL": "nats://me:mine@here"}, "nats://me:mine@here"),
+    ):
+        assert Connection.default(environ={**environ, **env}).nats_url == nats_url
+
+
 @pytest.mark.parametrize(
     "elsewhere",
     ["http://there", "https://here", "http://here:81", "http://here.there", "http://here@there", "here"],

@@ -36,6 +36,10 @@ LEAST_INTERVAL_SECONDS: Final = 1.0  # between two heartbeats, whatever makima s
 MOST_INTERVAL_SECONDS: Final = 3600.0
 
 
+class NotItsTokenError(RuntimeError):
+    """The token is an administrator's, with which a daemon starts no agents; the message says what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """Times that tests shorten."""
@@ -84,8 +88,8 @@ class RunningDaemon:
     async def run(self, stop: asyncio.Event, on_ready: Callable[[Ready], None]) -> None:
         """Until `stop` is set, and then until it is drained.
 
-        Raises `ProblemError` if makima does not let this daemon in. `UnreachableError` if it does not answer at
-        the start: with agents that run it waits instead, as those have to be watched.
+        Raises `ProblemError` if makima does not let this daemon in, `NotItsTokenError`. `UnreachableError` if it does
+        not answer at the start: with agents that run it waits instead, as those have to be watched.
         """
         self.roster.resume()
         keeping = asyncio.create_task(
@@ -118,7 +122,17 @@ class RunningDaemon:
     async def _introduce(self) -> float:
         """Beat by HTTP: to the broker, a wrong token is nobody, without a reason. Without a place, as no signal
         is heard yet. Returns the seconds between heartbeats that makima wants.
+
+        Raises `NotItsTokenError`: an administrator may beat for any daemon, but the broker lets only the daemon itself
+        answer when it is asked to start an agent.
         """
+        if self._config.agents:
+            me = await self._http.send("GET", "/me", retry_for=AWAY_RETRY_SECONDS)
+            if me.body.get("role") == "admin":
+                raise NotItsTokenError(
+                    "the token is an administrator's, with which no agents are started: give the daemon one of its own in "
+                    f"MAKIMA_TOKEN (`makima token create --role daemon --daemon {self._config.daemon_id}`)"
+                )
         where = path("daemons", self._config.daemon_id, "heartbeat")
         now = {"agents": list(self.roster.ids), "worktrees": self._worktrees.count, "capacity": 0}
         body = {"hostname": socket.gethostname(), **now}

@@ -54,8 +54,10 @@ class Roster:
 
     @property
     def capacity(self) -> int:
-        """How many more may be started."""
-        return 0 if self._draining else max(0, self._capacity - len(self.running))
+        """How many more may be started: none by a daemon without a command, which is there for hooks alone."""
+        if self._draining or not self._commands:
+            return 0
+        return max(0, self._capacity - len(self.running))
 
     @property
     def contracts(self) -> frozenset[str]:

@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self, cast
 
-from makima_schemas.addresses import SecretFileError, contexts_file, from_environment, origin
+from makima_schemas.addresses import (
+    SecretFileError,
+    contexts_file,
+    from_environment,
+    origin,
+    without_credentials,
+)
 
 from makima_sdk.problems import ConnectionSettingsError, MakimaError
 
@@ -49,7 +55,8 @@ class Connection:
 
         Space and line breaks around a token, from a file for example, are left out. A context's token is for
         its own address: with another one (scheme, host or port) there is no token, unless the environment has
-        one. Raises `UnknownContextError` if the named context is not in contexts.toml,
+        one. A context's login at the broker is for its own token: with another one its address comes without it,
+        and a daemon logs in as itself. Raises `UnknownContextError` if the named context is not in contexts.toml,
         `ConnectionSettingsError` if that cannot be read, and `UnreadableSecretError` if a file cannot be read.
         """
         env = os.environ if environ is None else environ
@@ -57,13 +64,14 @@ class Connection:
         there = found.get("url") or DEFAULT_URL
         wanted = url or env.get("MAKIMA_URL") or there
         own = found.get("token") if origin(wanted) == origin(there) else None
+        broker = found.get("nats_url") or DEFAULT_NATS_URL
         try:
+            token = (from_environment(env, "MAKIMA_TOKEN") or own or "").strip() or None
             return cls(
                 url=wanted,
                 nats_url=from_environment(env, "MAKIMA_NATS_URL")
-                or found.get("nats_url")
-                or DEFAULT_NATS_URL,
-                token=(from_environment(env, "MAKIMA_TOKEN") or own or "").strip() or None,
+                or (broker if token in (None, found.get("token")) else without_credentials(broker)),
+                token=token,
             )
         except SecretFileError as error:
             raise UnreadableSecretError(str(error)) from error

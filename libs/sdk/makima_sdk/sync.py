@@ -55,6 +55,11 @@ class _Face(Generic[P]):
         """`superseded`, `timeout`, or the code of a problem; None: it is not lost."""
         return self._process.lost_because
 
+    @property
+    def undelivered(self) -> int:
+        """How many saves, steps and results wait for makima."""
+        return self._process.undelivered
+
     def __enter__(self) -> Self:
         self._thread = LoopThread(f"{self._process.role} of {self._process.contract_id}")
         self._leaving = self._thread.call(asyncio.Event)
@@ -173,6 +178,12 @@ class Agent(_Face[asyncio_agent.Agent]):
     def watch(self, pid: int | None) -> None:
         self._thread.call(lambda: self._process.watch(pid))
 
+    def stay(self) -> None:
+        self._process.stay()
+
+    def crash(self, reason: str) -> None:
+        self._process.crash(reason)
+
     def tasks(self) -> Iterator[Work]:
         """The tasks of its role, claimed one after another, as they come."""
         coming = self._process.tasks()
@@ -220,6 +231,13 @@ class Supervisor(_Face[asyncio_supervisor.Supervisor]):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(asyncio_supervisor.Supervisor(*arguments, **named))
+
+    @classmethod
+    def default(cls) -> Self:
+        """The supervisor that the environment names: `makima_sdk.Supervisor.default`."""
+        made = cls.__new__(cls)
+        _Face.__init__(made, asyncio_supervisor.Supervisor.default())
+        return made
 
     @classmethod
     def restore(cls, *arguments: Any, **named: Any) -> Self:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 from makima_daemon import app, event_log
-from makima_daemon.app import Ready
+from makima_daemon.app import NotItsTokenError, Ready
 from makima_daemon.config import Config, ConfigError, load
 from makima_daemon.workspace import Workspace, WorkspaceError
 from makima_sdk.connection import Connection
@@ -33,8 +33,8 @@ CONFIG = click.Path(path_type=Path, dir_okay=False)
 def start(session: Session, *, path: Path) -> None:
     """Run the agents that makima asks for, until Ctrl-C or SIGTERM; then end them, and leave.
 
-    The daemon's token comes from MAKIMA_TOKEN, or from the context. With JSON, one line when it is ready. Log events
-    go to stderr, and into the workspace.
+    The daemon's own token comes from MAKIMA_TOKEN, or from the context (`makima token create --role daemon`). With JSON,
+    one line when it is ready. Log events go to stderr, and into the workspace.
     """
     config = settings(path)
     try:
@@ -43,6 +43,8 @@ def start(session: Session, *, path: Path) -> None:
         asyncio.run(_until_stopped(session, config, session.connection))
     except WorkspaceError as error:
         exits.exit_with(exits.REFUSED, "WORKSPACE_UNUSABLE", str(error), as_json=session.as_json)
+    except NotItsTokenError as error:
+        exits.exit_with(exits.FORBIDDEN, "FORBIDDEN", str(error), as_json=session.as_json)
     except (ProblemError, UnreachableError) as error:
         exits.exit_with_problem(error, as_json=session.as_json)
     except KeyboardInterrupt:
