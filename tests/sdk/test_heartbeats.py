@@ -5,7 +5,6 @@ outage.
 import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import cast
 
 import msgspec
 import orjson
@@ -17,7 +16,6 @@ from makima_schemas.heartbeat import DaemonHeartbeat, SupervisorHeartbeat
 from makima_schemas.supervisor import SupervisorState
 from makima_sdk import Connection, Daemon, Signal, SupervisorHeartbeats
 from makima_sdk.daemon import REQUIRED_IDS
-from makima_sdk.heartbeater import Heartbeater
 from makima_sdk.nats import connect
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -66,38 +64,6 @@ async def test_a_change_is_said_at_once_and_a_repeat_is_not(nats: Client, nats_u
         (("c1:supervisor",), 1, 3),
         ((), 0, 4),
     ]
-
-
-class Flushing:
-    """A connection whose flush drops a cancellation, as `wait_for` does before Python 3.12 when both come at once."""
-
-    is_closed, is_connected = False, True
-
-    def __init__(self) -> None:
-        self.waits = asyncio.Event()
-
-    async def publish(self, _subject: str, _body: bytes) -> None: ...
-
-    async def flush(self, timeout: float) -> None:
-        assert timeout > 0
-        self.waits.set()
-        with suppress(asyncio.CancelledError):
-            await asyncio.Event().wait()
-
-
-async def test_one_that_is_cancelled_while_it_beats_ends_before_its_next_heartbeat() -> None:
-    connection = Flushing()
-    heart = Heartbeater(
-        cast("Client", connection),
-        "makima.heartbeats.daemon.d1",
-        lambda *_: msgspec.Raw(b"{}"),
-        interval=SLOW,
-    )  # pyright: ignore[reportArgumentType] - any body
-    beating = asyncio.create_task(heart.run())
-    await connection.waits.wait()
-    beating.cancel()
-    _, late = await asyncio.wait({beating}, timeout=PATIENCE)
-    assert not late
 
 
 async def test_a_supervisor_says_what_it_does_under_one_connection_id(nats: Client, nats_url: str) -> None:

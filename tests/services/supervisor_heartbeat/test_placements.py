@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 import orjson
 import pytest
-from makima_kernel.commands.daemon_start import StartAnswer
+from makima_kernel.commands.daemon_start import StartAnswer, ask_to_start
 from makima_kernel.nats.connection import confirm_subscriptions
 from makima_kernel.testing import PATIENCE, eventually
 from makima_schemas import subjects
@@ -48,13 +48,13 @@ async def test_the_daemon_with_most_room_gets_it_with_a_task_and_a_connection(wo
 async def test_who_refuses_or_is_silent_for_five_seconds_is_passed_over(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask, given_time = placements.ask_to_start, list[float]()
+    given_time = list[float]()
 
     async def ask_briefly_who_is_silent(
         nats: Client, daemon_id: str, start: dict[str, str | None], *, timeout: float
     ) -> StartAnswer:
         given_time.append(timeout)
-        return await ask(nats, daemon_id, start, timeout=0.1 if daemon_id == "mute" else PATIENCE)
+        return await ask_to_start(nats, daemon_id, start, timeout=0.1 if daemon_id == "mute" else PATIENCE)
 
     monkeypatch.setattr(placements, "ask_to_start", ask_briefly_who_is_silent)
     await world.replica()
