@@ -14,7 +14,7 @@ from tests.page_examples import BLOCK, DOCS, needs_shell, print_what_the_page_sa
 from tests.services.gateway.harness import ADMIN, Gateways
 
 __all__ = ("gateways",)
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("makima mcp")]
+pytestmark = pytest.mark.xdist_group("makima mcp")
 
 
 IN_SINGLE_QUOTES = re.compile(r"'[^']*'")
@@ -23,6 +23,7 @@ RECALLS = re.compile(r"![^\s=(]")
 
 
 @needs_shell
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_newcomer_with_nothing_but_what_makima_up_leaves_gets_to_a_watched_agent_in_each_way(
     gateways: Gateways, nats_server: Nats, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
