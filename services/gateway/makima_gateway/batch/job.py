@@ -155,8 +155,12 @@ class BatchJob:
 
     async def _pages(self, wanted: Selection, reached: int | None) -> AsyncIterator[list[Candidate]]:
         """Pages of candidates, newest first: none comes twice, and contracts created
-        meanwhile do not come.
+        meanwhile do not come. Those that the request names are one page.
         """
+        if self.body.ids is not None:
+            if reached is None:
+                yield [Candidate(one.id, None) for one in self.body.ids]
+            return
         while page := await self._ledger.candidates(self._tenant, wanted, reached, BATCH_PAGE_SIZE):
             yield page
             reached = page[-1].created_position

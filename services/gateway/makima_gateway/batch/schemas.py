@@ -58,6 +58,8 @@ class Selection(Body):
 
 SelectedOperation = Literal["pause", "resume", "archive", "unblock", "restart_supervisor"]
 SELECTED: Final[frozenset[str]] = frozenset(get_args(SelectedOperation))
+# Takes ids as well: a contract that is deleted is in no list, but a machine may still have a worktree of it.
+CLEANUP: Final = "cleanup_worktrees"
 BatchOperation = Literal[
     "archive_old", "pause_all", "resume_all", "cleanup_archived", "restart_stale", "cleanup_worktrees"
 ]
@@ -67,7 +69,7 @@ class Batch(Body):
     """An operation on many contracts: on those in `ids`, or, for administrators, on all that fit.
 
     With `ids`: `pause`, `resume`, `archive`, `unblock`, `restart_supervisor`, and `reason`. Without: the others, with
-    the other members.
+    the other members. `cleanup_worktrees` takes ids as well, also of deleted contracts.
 
     `older_than_hours`: only contracts whose status has not changed for so long. By default 168 for operations
     that archive or clean up, and no limit for the others.
@@ -82,7 +84,7 @@ class Batch(Body):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if (self.operation in SELECTED) != (self.ids is not None):
+        if (self.operation in SELECTED) != (self.ids is not None) and self.operation != CLEANUP:
             which = "is for selected contracts: send ids" if self.ids is None else "takes no ids"
             raise ValueError(f"{self.operation} {which}")
         given = {one.id for one in self.ids or ()}
@@ -90,6 +92,8 @@ class Batch(Body):
             raise ValueError("ids names a contract twice")
         if self.ids is not None and (self.older_than_hours, self.status_filter) != (None, None):
             raise ValueError("older_than_hours and status_filter are for batches without ids")
-        if self.ids is None and self.reason is not None:
-            raise ValueError("reason is for batches with ids")
+        if self.operation not in SELECTED and self.reason is not None:
+            raise ValueError(f"{self.operation} takes no reason")
+        if self.operation == CLEANUP and any(one.expected_version is not None for one in self.ids or ()):
+            raise ValueError("cleanup_worktrees takes no expected_version: it changes no contract")
         return self

@@ -15,6 +15,7 @@ from makima_gateway.batch.job import BatchJob
 from makima_gateway.batch.ledger import AFFECTED, Outcome
 from makima_gateway.batch.operations import ItemDispatcher, check_known
 from makima_gateway.batch.schemas import (
+    SELECTED,
     Batch,
     BatchAnswer,
     BatchError,
@@ -39,13 +40,13 @@ async def run_batch(body: Batch, write: Writing) -> Response:
     idempotency key gets the first response, or resumes the batch where it was interrupted. With `ids` each is at the
     version that was looked at, or is skipped.
     """
-    if body.ids is not None:
+    if body.ids is not None and body.operation in SELECTED:
         return await _selected(body, body.ids, write)
     if write.principal.role is not Role.ADMIN:
         raise Refused(
             ErrorCode.FORBIDDEN,
-            f"the role {write.principal.role} may run batches over selected contracts only",
-            hint="send ids, or use a token of the role admin",
+            f"the role {write.principal.role} may not run {body.operation}",
+            hint=f"send one of {', '.join(sorted(SELECTED))} with ids, or use a token of the role admin",
             roles=[Role.ADMIN],
         )
     return await _all_that_fit(body, write)
