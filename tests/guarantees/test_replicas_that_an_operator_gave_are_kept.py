@@ -7,16 +7,20 @@ from pathlib import Path
 
 import asyncpg
 import nats as nats_py
+import pytest
+from makima_cli.up.prepare import provision_bus, settings_for
 from makima_kernel.event_log.log import Log
 from makima_kernel.nats.streams import provision, streams, verify
+from makima_kernel.relay.stream_identity import new_epoch
 
 from tests.faults.cluster import SERVERS, Cluster
 from tests.servers import BUDGET
 
 
 async def test_provisioning_does_not_lower_what_an_operator_raised(
-    database: str, pool: asyncpg.Pool, server_folder: Path
+    database: str, pool: asyncpg.Pool, server_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("MAKIMA_STREAM_BUDGET", str(BUDGET))
     cluster = Cluster(server_folder / "cluster")
     await cluster.start()
     nats = await nats_py.connect(cluster.url)
@@ -29,9 +33,16 @@ async def test_provisioning_does_not_lower_what_an_operator_raised(
             found = (await jetstream.stream_info(name)).config
             assert found.num_replicas == 1
             await jetstream.update_stream(found.evolve(num_replicas=SERVERS))
+
+        async def kept() -> list[int | None]:
+            return [(await jetstream.stream_info(name)).config.num_replicas for name in names]
+
         await upgrade(database, cluster)
-        kept = [(await jetstream.stream_info(name)).config.num_replicas for name in names]
-        assert kept == [SERVERS] * len(names)
+        assert await kept() == [SERVERS] * len(names)
+        await provision_bus(settings_for(database, cluster.url))  # as `makima up` starts beside other servers
+        assert await kept() == [SERVERS] * len(names)
+        await new_epoch(pool, nats, budget=BUDGET)
+        assert await kept() == [SERVERS] * len(names)
         await verify(nats)
     finally:
         await nats.close()
@@ -44,7 +55,6 @@ async def upgrade(database: str, cluster: Cluster) -> None:
         **os.environ,
         "MAKIMA_DATABASE_URL": database,
         "MAKIMA_NATS_URL": cluster.url,
-        "MAKIMA_STREAM_BUDGET": str(BUDGET),
     }
     command = (sys.executable, "-m", "makima_kernel.service.provision")
     assert await (await create_subprocess_exec(*command, env=environment)).wait() == 0
