@@ -1,4 +1,4 @@
-"""Many contracts in the gateway's tables, made in a moment, and who searches in them."""
+"""Many contracts and agents in the gateway's tables, made in a moment, and who searches in them."""
 
 from typing import Final
 
@@ -12,9 +12,15 @@ COPIES: Final = """
     insert into gateway.contracts (id, {columns})
     select 'copy-' || number, {columns} from gateway.contracts, generate_series(1, $2) as number where id = $1
 """
+AGENT_COLUMNS: Final = COLUMNS.replace("'contracts'", "'agents'").replace("'id'", "'role'")
+AGENT_COPIES: Final = """
+    insert into gateway.agents (role, {columns})
+    select 'copy-' || number, {columns} from gateway.agents, generate_series(1, $2) as number where contract_id = $1
+"""
 NOBODY_SEARCHES: Final = """
     select not exists (
-        select from pg_stat_activity where state = 'active' and query like '%ilike $7%' and pid <> pg_backend_pid()
+        select from pg_stat_activity
+        where datname = current_database() and state = 'active' and query like '%ilike $_%' and pid <> pg_backend_pid()
     )
 """
 
@@ -25,7 +31,14 @@ async def copy_contract(pool: asyncpg.Pool, contract_id: str, count: int) -> Non
     await pool.execute(COPIES.format(columns=columns), contract_id, count)
 
 
+async def copy_agent(pool: asyncpg.Pool, contract_id: str, count: int) -> None:
+    """Rows of further agents of the contract, which has one. The log knows nothing of them."""
+    columns = await pool.fetchval(AGENT_COLUMNS)
+    await pool.execute(AGENT_COPIES.format(columns=columns), contract_id, count)
+
+
 async def forget_copies(pool: asyncpg.Pool) -> None:
+    await pool.execute("delete from gateway.agents where role like 'copy-%'")
     await pool.execute("delete from gateway.contracts where id like 'copy-%'")
 
 

@@ -18,9 +18,11 @@ from makima_kernel.service.http_settings import HttpSettings, QuotaSettings
 from makima_kernel.testing import PATIENCE, eventually
 from makima_local.nats import Nats
 from makima_local.postgres import Postgres
+from makima_schemas.agent import AgentJoined
 from prometheus_client import REGISTRY
 
-from tests.guarantees.many_contracts import copy_contract, forget_copies, nobody_searches
+from tests.dead_letters import leave
+from tests.guarantees.many_contracts import copy_agent, copy_contract, forget_copies, nobody_searches
 from tests.lateness import measured
 from tests.services.gateway.harness import Gateways, authenticated_client, body, created, refused
 from tests.shared_gateway import new_owner, shared_gateway
@@ -160,6 +162,19 @@ async def test_an_answer_ends_at_a_mebibyte_and_goes_on_at_its_cursor(alice: htt
     assert (await alice.get(f"/contracts/{contract}")).json()["description"] == LARGE
 
 
+async def test_dead_letters_of_which_each_is_shown_longer_than_it_was_do_so_too(gateways: Gateways) -> None:
+    """Zeros are shown as escapes."""
+    admin, nats = gateways.clients[0], gateways.replicas[0].nats
+    await asyncio.gather(*(leave(nats, bytes(2000), sequence=number) for number in range(200)))
+    seen, query = list[int](), {"limit": "500"}
+    while len(seen) < 200:
+        answer = await admin.get("/dead-letters", params=query)
+        assert len(answer.content) <= PAGE_BYTES + 1000
+        seen += [letter["sequence"] for letter in answer.json()["items"]]
+        query["cursor"] = answer.json()["next_cursor"]
+    assert sorted(seen[:200]) == list(range(200))
+
+
 async def test_one_owner_at_its_limit_makes_no_other_wait(
     gateways: Gateways, alice: httpx.AsyncClient, bob: httpx.AsyncClient
 ) -> None:
@@ -181,16 +196,25 @@ async def test_one_owner_at_its_limit_makes_no_other_wait(
     assert (await alice.get("/contracts")).status_code == 200, "and a moment later all is well"
 
 
+@pytest.mark.parametrize("path", ["/contracts", "/agents"])
 async def test_a_search_is_ended_after_its_time_and_makes_no_other_owner_wait(
-    gateways: Gateways, alice: httpx.AsyncClient, bob: httpx.AsyncClient
+    gateways: Gateways, alice: httpx.AsyncClient, bob: httpx.AsyncClient, path: str
 ) -> None:
     """Ended in the database, too: it would go on reading for nobody."""
     mine, model = await created(bob), await created(alice, description="nothing that is sought" * 20)
     pool = gateways.replicas[0].pool
-    await copy_contract(pool, str(model["id"]), MANY)
-    assert (await alice.get("/contracts", params={"limit": 1})).status_code == 200
+    if path == "/agents":
+        contract = str(model["id"])
+        joined = await gateways.append(
+            f"agent-{contract}:builder", AgentJoined(contract, "builder", "k", "d1")
+        )
+        await alice.get("/agents", headers={"Makima-Min-Position": str(joined)})
+        await copy_agent(pool, contract, MANY)
+    else:
+        await copy_contract(pool, str(model["id"]), MANY)
+    assert (await alice.get(path, params={"limit": 1})).status_code == 200
     searching = [
-        asyncio.create_task(alice.get("/contracts", params={"q": f"needle {number}"})) for number in range(20)
+        asyncio.create_task(alice.get(path, params={"q": f"needle {number}"})) for number in range(20)
     ]
     answers, one = list[httpx.Response](), {"Idempotency-Key": "one"}
     while not all(search.done() for search in searching):

@@ -1,32 +1,25 @@
 """The list of contracts: a page in the order that was asked for, and how many there are."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Final, TypeVar
-
-from makima_schemas.errors import ErrorCode
-from makima_schemas.refusal import Refused
+from typing import Final
 
 from makima_gateway.api import serializers as views
 from makima_gateway.api.reads import ReadContext
+from makima_gateway.api.searching import search
 from makima_gateway.http import pagination as cursors
 from makima_gateway.read_model.queries import Filter
 from makima_gateway.read_model.rows import ContractRow, SupervisorRow
 from makima_gateway.read_model.sorted_contracts import Sort, SortKey
 
-R = TypeVar("R")
 MAX_POSITION_DIGITS: Final = 18
 
 
 class ContractListing:
-    """One request for a page of contracts. A search (`q`) looks at many more, so a token runs few of them at once,
-    for a short time.
-    """
+    """One request for a page of contracts."""
 
     def __init__(self, read: ReadContext, wanted: Filter, limit: int) -> None:
         self._read, self._wanted, self._limit = read, wanted, limit
-        gateway = read.gateway
-        self._seconds = None if wanted.q is None else gateway.settings.http.search_timeout_seconds
 
     async def page(
         self, sort: Sort | None, cursor: str | None, *, short: bool
@@ -36,22 +29,24 @@ class ContractListing:
         Raises `OVERLOADED` for a search that takes too long.
         """
         if self._wanted.q is None:
-            return await self._page(sort, cursor, short=short), await self._count()
-        async with self._read.gateway.searches.turn(self._read.principal.token_id):
-            page = await self._page(sort, cursor, short=short)
+            return await self._page(sort, cursor, None, short=short), await self._count(None)
+        hint = "narrow it with status or phase, or ask for fewer contracts with limit"
+        async with search(self._read, hint) as seconds:
+            page = await self._page(sort, cursor, seconds, short=short)
             try:
-                return page, await self._count()
+                return page, await self._count(seconds)
             except TimeoutError:
                 return page, None
 
-    async def _page(self, sort: Sort | None, cursor: str | None, *, short: bool) -> dict[str, object]:
+    async def _page(
+        self, sort: Sort | None, cursor: str | None, seconds: float | None, *, short: bool
+    ) -> dict[str, object]:
+        """Raises `TimeoutError` if it takes longer than `seconds` (null: it may)."""
         queries, visibility = self._read.gateway.queries, self._read.principal.visibility
         if sort is None:
             before = cursors.position("contracts", cursor)
-            found = await self._in_time(
-                queries.contracts(
-                    visibility, self._wanted, before, self._limit + 1, search_seconds=self._seconds
-                )
+            found = await queries.contracts(
+                visibility, self._wanted, before, self._limit + 1, search_seconds=seconds
             )
             view = await self._view(found.rows, short=short)
             return cursors.page(
@@ -59,10 +54,8 @@ class ContractListing:
             )
         sorted_contracts = self._read.gateway.sorted_contracts
         after = cursors.in_order("contracts", cursor, sort, _sort_key)
-        keyed = await self._in_time(
-            sorted_contracts.page(
-                visibility, self._wanted, sort, after, self._limit + 1, search_seconds=self._seconds
-            )
+        keyed = await sorted_contracts.page(
+            visibility, self._wanted, sort, after, self._limit + 1, search_seconds=seconds
         )
         show = await self._view([row for row, _ in keyed], short=short)
         return cursors.page(
@@ -73,10 +66,10 @@ class ContractListing:
             lambda one: show(one[0]),
         )
 
-    async def _count(self) -> int:
+    async def _count(self, seconds: float | None) -> int:
         visibility = self._read.principal.visibility
         return await self._read.gateway.sorted_contracts.count(
-            visibility, self._wanted, search_seconds=self._seconds
+            visibility, self._wanted, search_seconds=seconds
         )
 
     async def _view(self, rows: Sequence[ContractRow], *, short: bool) -> Callable[[ContractRow], object]:
@@ -89,16 +82,6 @@ class ContractListing:
         if short:
             return lambda row: read.row(row, supervisor(row))
         return lambda row: views.listed(read.view(row, supervisor(row)))
-
-    async def _in_time(self, query: Awaitable[R]) -> R:
-        try:
-            return await query
-        except TimeoutError as error:
-            raise Refused(
-                ErrorCode.OVERLOADED,
-                f"the search took more than {self._seconds:g} s",
-                hint="narrow it with status or phase, or ask for fewer contracts with limit",
-            ) from error
 
 
 def _sort_key(number: Decimal, word: str, position: str) -> SortKey:

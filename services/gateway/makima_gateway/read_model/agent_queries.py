@@ -75,9 +75,11 @@ class AgentQueries:
         order: AgentSort,
         after: AgentSortKey | None,
         limit: int,
+        *,
+        search_seconds: float | None = None,
     ) -> tuple[list[tuple[AgentRow, AgentSortKey]], int]:
         """At most `limit` agents in this order, behind `after`, each with its key; and how many match, 0 on an empty
-        page.
+        page. Raises `TimeoutError` if it takes longer than `search_seconds`.
         """
         found = await self._all(
             "agents_sorted",
@@ -91,6 +93,7 @@ class AgentQueries:
             *(after or (None, None, None, None)),
             visibility.owner_id,
             visibility.daemon_id,
+            seconds=search_seconds,
         )
         keyed = [
             (
@@ -165,8 +168,11 @@ class AgentQueries:
             [tuple(record) for record in await self._pool.fetch(SQL["gauges"])],
         )
 
-    async def _all(self, name: str, *arguments: object) -> Sequence[Mapping[str, object]]:
-        return cast("Sequence[Mapping[str, object]]", await self._pool.fetch(SQL[name], *arguments))
+    async def _all(
+        self, name: str, *arguments: object, seconds: float | None = None
+    ) -> Sequence[Mapping[str, object]]:
+        found = await self._pool.fetch(SQL[name], *arguments, timeout=seconds)
+        return cast("Sequence[Mapping[str, object]]", found)
 
 
 def is_fenced(row: AgentRow, connection_id: str) -> bool:

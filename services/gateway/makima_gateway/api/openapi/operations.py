@@ -97,7 +97,10 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         "List a contract's agents, and what its team lacks",
         description="By role. `at` returns them as they were at a version of the contract or at a time, without what their heartbeats said: `ready_until` counts from the join.",
     ),
-    "list_agents": Operation("List agents", description="Of all contracts, by contract and role. `status` is a comma-separated list."),
+    "list_agents": Operation(
+        "List agents", frozenset({ErrorCode.OVERLOADED}),
+        "Of all contracts, by contract and role. `status` is a comma-separated list. A search that takes too long is `OVERLOADED`.",
+    ),
     "show_agent": Operation(
         "Show an agent",
         description="Also one that was cleaned up. `at` returns it as it was at a version of the contract or at a time, without what its heartbeats said: `ready_until` counts from the join.",

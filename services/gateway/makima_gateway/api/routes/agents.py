@@ -25,6 +25,7 @@ from makima_gateway.api.reads import (
     Reading,
 )
 from makima_gateway.api.schemas.agents import Agent, AgentBeats, AgentPage, Agents, AgentTask, Life, Verdicts
+from makima_gateway.api.searching import search
 from makima_gateway.api.supervisor_heartbeats import heartbeats_of
 from makima_gateway.api.verdicts import verdicts
 from makima_gateway.api.writes import refused
@@ -63,8 +64,11 @@ async def list_agents(query: Annotated[AgentsQuery, Query()], read: Reading) -> 
     stuck = [True, False] if query.stuck is None else [query.stuck]
     wanted = AgentFilter(statuses(query.status), stuck, query.q, query.daemon)
     numbers = await read.gateway.agents.numbers(read.principal.visibility)
-    if (query.sort, query.q, query.daemon) != (None, None, None):
-        page, total = await _sorted(read, wanted, query, query.sort or "contract")
+    if query.q is not None:
+        async with search(read, "narrow it with status or daemon") as seconds:
+            page, total = await _sorted(read, wanted, query, query.sort or "contract", seconds)
+    elif (query.sort, query.daemon) != (None, None):
+        page, total = await _sorted(read, wanted, query, query.sort or "contract", None)
     else:
         page = await _in_order(read, wanted, query)
         total = sum(
@@ -81,11 +85,11 @@ async def list_agents(query: Annotated[AgentsQuery, Query()], read: Reading) -> 
 
 
 async def _sorted(
-    read: ReadContext, wanted: AgentFilter, query: AgentsQuery, sort: AgentSort
+    read: ReadContext, wanted: AgentFilter, query: AgentsQuery, sort: AgentSort, seconds: float | None
 ) -> tuple[dict[str, object], int]:
     after, limit = cursors.in_order("agents", query.cursor, sort, sort_key), query.limit
     keyed, total = await read.gateway.agents.sorted_page(
-        read.principal.visibility, wanted, sort, after, limit + 1
+        read.principal.visibility, wanted, sort, after, limit + 1, search_seconds=seconds
     )
     show = await _view(read, [row for row, _ in keyed], query.beats)
     page = cursors.page(

@@ -37,8 +37,10 @@ async def list_dead_letters(read: Reading, limit: Limit = 50, cursor: Cursor = N
         letters = await dead_letters.newest(read.gateway.nats, limit, timeouts(read.gateway.settings), before)
     except (NatsError, TimeoutError) as error:
         raise broker_away(error) from error
-    following = None if letters.before is None else cursors.encode("dead-letters", letters.before)
-    return read.answer(DeadLetterPage([_view(letter) for letter in letters.found], following))
+    page = cursors.page(letters.found, limit, "dead-letters", lambda letter: letter.number, _view)
+    if page["next_cursor"] is None and letters.before is not None:
+        page["next_cursor"] = cursors.encode("dead-letters", letters.before)
+    return read.answer(page)
 
 
 @router.get("/dead-letters/{letter_id}", response_model=DeadLetterView)
