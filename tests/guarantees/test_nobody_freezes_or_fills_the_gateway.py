@@ -88,13 +88,24 @@ async def test_the_token_comes_before_the_body(gateways: Gateways) -> None:
     writer.close()
 
 
-async def test_who_has_no_token_writes_no_line_into_the_log(stranger: httpx.AsyncClient) -> None:
+async def test_who_has_no_token_writes_no_line_into_the_log(
+    stranger: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nor does the server below the application: uvicorn has a line for each of these."""
+    url = stranger.base_url
     with structlog.testing.capture_logs() as lines:
         for path in ("/contracts", "/" + "x" * 60_000, "/contracts/monitor"):
             await stranger.post(path, json={"name": "x"})
         await stranger.get("/contracts/monitor", headers=HANDSHAKE)
         await stranger.request("GET", "/contracts", content=b"not json")
+        for nonsense in (b"\0\0\r\n\r\n", b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"):
+            reader, writer = await asyncio.open_connection(url.host, url.port)
+            writer.write(nonsense)
+            async with asyncio.timeout(PATIENCE):
+                assert await reader.readline()
+            writer.close()
     assert lines == []
+    assert [each for each in caplog.records if each.name.startswith(("uvicorn", "websockets"))] == []
 
 
 async def test_a_request_for_another_host_is_refused(alice: httpx.AsyncClient) -> None:

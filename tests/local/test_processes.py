@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from makima_kernel.testing import PATIENCE, eventually
-from makima_local import ports, processes
+from makima_local import log_file, ports, processes
 from makima_local.probe import SILENT, unhealthy
 from makima_local.processes import Died, Frozen, NotReadyError, Program, Ready, Report, Runner, Started
 from makima_local.server import lives
@@ -144,6 +144,16 @@ async def test_sigterm_lets_a_program_drain(tmp_path: Path) -> None:
         pid = runner.pids["service"]
     assert (tmp_path / "service.log").read_text() == "drained\n"
     assert not lives(pid)
+
+
+async def test_the_log_of_a_program_is_cut_back_while_it_runs(
+    runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_file, "MAX_LOG_FILE_BYTES", 1000)
+    monkeypatch.setattr(log_file, "SIZE_POLL_SECONDS", 0.01)
+    endless = "import time\nwhile True: print('x' * 100, flush=True); time.sleep(0.001)"
+    runner.start(python("chatterer", endless, tmp_path))
+    await eventually((tmp_path / "chatterer.old.log").exists)
 
 
 async def test_one_that_does_not_drain_is_killed_with_its_children(tmp_path: Path) -> None:

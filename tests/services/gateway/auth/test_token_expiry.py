@@ -7,6 +7,7 @@ import httpx
 import pytest
 from makima_gateway.auth import tokens
 from makima_kernel.testing import eventually
+from structlog.testing import capture_logs
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
@@ -52,6 +53,17 @@ async def test_a_token_says_when_it_was_used(http: httpx.AsyncClient) -> None:
     assert await eventually(used)
     event = (await items(http, f"/contracts/{contract['id']}/events"))[0]
     assert event["tokenid"] == made["id"], "an event tells with which token it was caused"
+
+
+async def test_the_log_says_with_which_token_something_was_changed(http: httpx.AsyncClient) -> None:
+    made = await issue_token(http, "owner", owner="alice")
+    async with authenticated_client(str(made["token"]), str(http.base_url)) as alice:
+        with capture_logs() as lines:
+            await alice.post("/contracts", json={"name": "x"})
+            await alice.post("/contracts/nobody/start")
+            await alice.get("/contracts")
+    found = [(line["token_id"], line["status"]) for line in lines if line["event"] == "http.request"]
+    assert found == [(made["id"], 201), (made["id"], 404)]
 
 
 async def test_a_daemons_login_ends_with_its_token(http: httpx.AsyncClient, pool: asyncpg.Pool) -> None:

@@ -28,6 +28,8 @@ class Served:
     def __init__(self, port: int) -> None:
         self.port = port
         self.ended: list[str] = []  # the paths of requests whose application returned
+        self.begun = 0  # requests of which the application has the body
+        self.release = asyncio.Event()  # lets the answers of `/held` begin
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -37,6 +39,9 @@ class Served:
                     await send({"type": "websocket.send", "bytes": MUCH})
             while (await receive()).get("more_body", False):
                 pass
+            self.begun += 1
+            if scope["path"] == "/held":
+                await self.release.wait()
             answer = MUCH if scope["path"] == "/much" else b"well"
             await send({"type": "http.response.start", "status": 200, "headers": []})
             for _ in range(4):
@@ -173,6 +178,17 @@ async def test_connections_without_a_request_make_room_for_one_that_asks(served:
     idle = [await served.open() for _ in range(20)]
     assert status(await (await served.open(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")).rest()) == 200
     assert [await peer.rest() for peer in idle] == [b""] * 20
+
+
+async def test_where_every_connection_has_a_request_another_one_is_refused_and_none_is_cut() -> None:
+    limits = HttpSettings(max_connections=8, header_timeout_seconds=PATIENCE)
+    async with serving(limits) as served:
+        held = [await served.open(b"GET /held HTTP/1.1\r\nConnection: close\r\n\r\n") for _ in range(8)]
+        await eventually(lambda: served.begun == 8)
+        refused = await (await served.open()).rest()
+        assert (status(refused), b"as many connections as it may have" in refused) == (503, True)
+        served.release.set()
+        assert [status(await peer.rest()) for peer in held] == [200] * 8
 
 
 @pytest.mark.parametrize(
