@@ -64,6 +64,14 @@ async def _starts_over_every_stale_lock(server: Postgres) -> None:
             assert not await server.start()
             assert await read(server) == "written"
             await server.stop()
+        server.sockets.mkdir(exist_ok=True)
+        target = server.folder.parent / "elsewhere"
+        target.write_text(_whole(server, thread))
+        for link in (server.folder / "postmaster.pid", server.sockets / f"{SOCKET_NAME}.lock"):
+            link.symlink_to(target)
+        assert not await server.start()
+        assert target.read_text() == _whole(server, thread), "no link is followed"
+        await server.stop()
 
 
 def _whole(server: Postgres, pid: int) -> str:

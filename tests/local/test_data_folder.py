@@ -63,7 +63,19 @@ def test_a_link_in_place_of_the_data_folder_is_not_followed(tmp_path: Path, dang
 
 
 @pytest.mark.parametrize(
-    "planted", ["lock", "admin-token", "logs", "postgres", "nats", "secrets", "nats.log", "logs/gateway.log"]
+    "planted",
+    [
+        "lock",
+        "admin-token",
+        "logs",
+        "postgres",
+        "nats",
+        "secrets",
+        "nats.log",
+        "nats.old.log",
+        "postgres.old.log",
+        "logs/gateway.log",
+    ],
 )
 def test_a_link_in_place_of_a_file_of_ours_is_not_followed(tmp_path: Path, planted: str) -> None:
     target = tmp_path / "target"

@@ -23,8 +23,24 @@ def test_a_log_that_is_too_large_is_cut_back_under_its_writer(
             log_file.cut_back(log)
             os.write(descriptor, b"a line of the process number %2d\n" % number)
             assert log.stat().st_size <= 100 + 40
-    assert (tmp_path / "gateway.old.log").stat().st_size > 100
+    old = (tmp_path / "gateway.old.log").stat()
+    assert (old.st_size > 100, old.st_mode & 0o777) == (True, 0o600)
     assert log_file.last_words(log).endswith("number 20")
+
+
+def test_a_link_in_place_of_the_copy_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_file, "MAX_LOG_FILE_BYTES", 100)
+    log, old, target = (tmp_path / name for name in ("nats.log", "nats.old.log", "target"))
+    log.write_bytes(b"x" * 200)
+    target.write_text("not ours")
+    old.symlink_to(target)
+    log_file.cut_back(log)
+    assert (target.read_text(), old.is_symlink(), old.stat().st_size, log.stat().st_size) == (
+        "not ours",
+        False,
+        200,
+        0,
+    )
 
 
 def test_a_log_that_is_gone_or_small_is_left_alone(tmp_path: Path) -> None:

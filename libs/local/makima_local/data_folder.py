@@ -14,7 +14,16 @@ from makima_local.private_files import append_to, require_closed_way, require_ou
 ROOTS_DEFAULT = Path("/var/lib/makima/dev")  # the user that our programs run as has no access to root's home
 
 # What makima makes in a data folder. The content of FOLDERS is looked at, too; Postgres looks at its own.
-FILES = ("lock", "admin-token", "postgres", "postgres.log", "nats.log", "demo")
+FILES = (
+    "lock",
+    "admin-token",
+    "postgres",
+    "postgres.log",
+    "postgres.old.log",
+    "nats.log",
+    "nats.old.log",
+    "demo",
+)
 FOLDERS = ("logs", "nats", "secrets")
 SECRETS = ("admin-token", "passwords.json", "issuer.seed")
 

@@ -3,11 +3,10 @@
 import asyncio
 import errno
 import os
-import shutil
 from pathlib import Path
 from typing import BinaryIO
 
-from makima_local.private_files import append_to
+from makima_local.private_files import append_to, copy
 
 MAX_LOG_FILE_BYTES = 20 * 1024 * 1024  # bytes
 SIZE_POLL_SECONDS = 5.0  # between two checks whether a log is too large
@@ -44,7 +43,7 @@ def cut_back(path: Path) -> None:
         if path.stat().st_size <= MAX_LOG_FILE_BYTES:
             return
         try:
-            shutil.copyfile(path, old)
+            copy(path, old)
         except OSError as error:
             if error.errno not in DISK_FULL:
                 raise

@@ -3,6 +3,7 @@ others may write are refused.
 """
 
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Set as AbstractSet
@@ -72,6 +73,21 @@ def append_to(path: Path) -> BinaryIO:
         require_ours(path, {os.geteuid()})
     os.fchmod(handle, 0o600)
     return os.fdopen(handle, "a+b")
+
+
+def read(path: Path) -> str:
+    """The text of a file that another user may have put there. Raises `OSError`, also for a link (`ELOOP`)."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as source:
+        return source.read().decode(errors="replace")
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copies a file; only our user may read the copy. What was in its place, or a link, is removed. Raises `OSError`."""
+    target.unlink(missing_ok=True)
+    handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as out, source.open("rb") as content:
+        shutil.copyfileobj(content, out)
 
 
 def replace(path: Path, text: str, owner: tuple[int, int] | None = None) -> None:
