@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from makima_cli.up.options import setting
 from makima_kernel.testing import eventually
 from makima_local.account import account, run_as
 from makima_local.data_folder import DataFolder
@@ -31,6 +32,16 @@ async def test_a_setting_that_cannot_be_is_exit_2_in_one_line(
     assert code == 2
     assert told in error.splitlines()[-1]
     assert not (folder / "data").exists()
+
+
+def test_a_service_of_kubernetes_that_is_called_makima_is_no_port(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("MAKIMA_PORT", "tcp://10.0.0.7:8420")
+    assert setting("port") is None
+    monkeypatch.setenv("MAKIMA_PORT", "8421")
+    assert setting("port") == "8421"
 
 
 @pytest.mark.parametrize("flag", ["--port", "--nats-port"])

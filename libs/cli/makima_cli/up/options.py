@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, cast
 
 import click
+from makima_kernel.service.service_links import service_links
 from makima_local.ports import LOOPBACK
 from makima_schemas.addresses import from_environment
 
@@ -44,9 +45,11 @@ def settings_file() -> Path | None:
 def setting(name: str) -> object:
     """A setting that `makima up` shares with the services: `MAKIMA_<NAME>`, or the text of the file that
     `MAKIMA_<NAME>_FILE` names; else the value in the settings file, else None. Raises `SecretFileError`, and
-    `UsageError` if the settings file cannot be read.
+    `UsageError` if the settings file cannot be read. A variable of a service in Kubernetes is none.
     """
-    return from_environment(os.environ, f"MAKIMA_{name.upper()}") or _in_file().get(name)
+    links = service_links(os.environ)
+    environ = {variable: value for variable, value in os.environ.items() if variable not in links}
+    return from_environment(environ, f"MAKIMA_{name.upper()}") or _in_file().get(name)
 
 
 def check_host() -> None:
