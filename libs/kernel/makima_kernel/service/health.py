@@ -9,10 +9,11 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, cast
 
 import orjson
 import structlog
@@ -22,9 +23,14 @@ from makima_kernel.telemetry.exposition import CONTENT_TYPE, Exposition
 
 Check = Callable[[], Awaitable[str | None]]  # returns None if all is well, else the reason
 Answer = tuple[int, dict[str, object]]  # HTTP status and body
+_Request = socket.socket | tuple[bytes, socket.socket]  # as the base class names both kinds; it is a socket
 
 LOOP_HEARTBEAT_SECONDS: Final = 0.5
 SERVER_POLL_SECONDS: Final = 0.05  # a stopping service waits for the thread this long
+PROBE_TIMEOUT_SECONDS: Final = (
+    30.0  # from a connection to the end of its answer, which takes a few seconds at most
+)
+MAX_PROBES: Final = 256  # connections at once
 LOOP_FROZEN_SECONDS: Final = 10.0
 CHECK_TIMEOUT_SECONDS: Final = 2.0  # for each check
 # For all checks together, which run concurrently. Longer than for one check,
@@ -222,9 +228,35 @@ class HealthServer:
 
 
 class ProbeServer(ThreadingHTTPServer):
-    """Answers each probe on a thread of its own."""
+    """Answers each probe on a thread of its own. Anybody who reaches the port may connect, so one that does not come to
+    its end in time is cut, and so is the oldest where there are too many: a new probe is always answered.
+    """
 
     daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        # When each open connection began; oldest first. Two kinds of threads use it, by one operation at a time.
+        self._open: dict[_Request, float] = {}
+        super().__init__(address, handler)
+
+    def process_request(self, request: _Request, client_address: object) -> None:
+        self._open[request] = time.monotonic()
+        super().process_request(request, client_address)  # pyright: ignore[reportArgumentType] - any address
+
+    def shutdown_request(self, request: _Request) -> None:
+        self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """Called by `serve_forever` after each request, and every `SERVER_POLL_SECONDS`."""
+        overdue = time.monotonic() - PROBE_TIMEOUT_SECONDS
+        excess = len(self._open) - MAX_PROBES
+        for number, (request, began) in enumerate(list(self._open.items())):
+            if number >= excess and began > overdue:
+                break
+            self._open.pop(request, None)
+            with suppress(OSError):  # its thread has just closed it
+                cast("socket.socket", request).shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - of the base class
         """A probe that hangs up before its answer is no fault of ours; the base class would write its
