@@ -197,7 +197,14 @@ async def test_many_connections_that_ask_nothing_keep_no_probe_out(
     served: tuple[Health, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MAX_PROBES", 4)
+    monkeypatch.setattr(module, "PROBE_TIMEOUT_SECONDS", 2 * PATIENCE)
     port = int(served[1].rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for _ in range(8):
+        await get(f"{served[1]}/livez")
+    writer.write(b"GET /livez HTTP/1.0\r\n\r\n")
+    assert b" 200 " in await reader.readline(), "probes that were answered do not count"
+    writer.close()
     silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]
     async with asyncio.timeout(PATIENCE):
         assert [await reader.read() for reader, _ in silent[:16]] == [b""] * 16
