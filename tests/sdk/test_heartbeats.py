@@ -169,7 +169,10 @@ async def test_a_connection_that_is_closed_for_good_is_followed_by_another(
         await daemon.nats.close()
         await nats.subscribe("makima.heartbeats.>", cb=ear.hear)
         await eventually(lambda: len(ear.messages) >= 2)
-        assert orjson.loads((await nats.request(subjects.daemon_signal("d1", "sync"), timeout=5)).data) == {}
+        assert (
+            orjson.loads((await nats.request(subjects.daemon_signal("d1", "sync"), timeout=PATIENCE)).data)
+            == {}
+        )
 
 
 async def _answer_nothing(_signal: Signal) -> None:
@@ -198,7 +201,7 @@ async def test_a_handler_that_fails_tells_its_asker(nats: Client, nats_url: str)
         daemon.on("cleanup_worktrees", fail)
         await confirm_subscriptions(nats)
         answer = await nats.request(
-            subjects.daemon_signal("d1", "cleanup_worktrees"), b'{"contract_id": "c1"}', timeout=5
+            subjects.daemon_signal("d1", "cleanup_worktrees"), b'{"contract_id": "c1"}', timeout=PATIENCE
         )
     assert orjson.loads(answer.data)["error"]["code"] == "UNAVAILABLE"
 

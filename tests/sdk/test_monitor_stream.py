@@ -9,13 +9,14 @@ from typing import cast
 
 import orjson
 import pytest
-from makima_kernel.testing import eventually
+from makima_kernel.testing import PATIENCE, eventually
 from makima_local import ports
 from makima_sdk import Connection, Contracts, Filter, MonitorEvent, ProblemError, UnreachableError, monitor
 from websockets.asyncio import server as ws
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Response
 
+from tests.lateness import measured
 from tests.sdk.proxy import Proxy
 from tests.services.gateway.harness import ADMIN
 
@@ -165,8 +166,10 @@ async def test_a_replay_can_be_left_at_once() -> None:
         connection = Connection(url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         events = monitor(connection)
         assert await anext(events) == HELLO
-        async with asyncio.timeout(5):
+        async with measured() as late:
+            began = asyncio.get_running_loop().time()
             await events.aclose()
+            assert asyncio.get_running_loop().time() - began < late.allowed(5)
         server.close(close_connections=True)
 
 
@@ -179,7 +182,7 @@ async def test_a_server_that_stays_broken_is_given_up_when_patience_ends() -> No
     async with ws.serve(never, "127.0.0.1", 0, process_request=broken) as server:
         connection = Connection(url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         with pytest.raises(ProblemError) as refused:
-            async with asyncio.timeout(10), aclosing(monitor(connection, patience=0.3)) as events:
+            async with asyncio.timeout(PATIENCE), aclosing(monitor(connection, patience=0.3)) as events:
                 await anext(events)
     assert refused.value.status == 503
 
