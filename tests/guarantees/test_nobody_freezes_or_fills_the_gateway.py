@@ -1,6 +1,7 @@
 """No token freezes or fills the gateway, and one owner cannot make another wait.
 
-Connections alone are in tests/services/gateway/http/test_connections.py, on a server without an application.
+Connections alone are in tests/services/gateway/http/test_connections.py, on a server without an application; the size
+of answers is in tests/guarantees/test_an_answer_ends_at_a_mebibyte.py.
 """
 
 import asyncio
@@ -13,7 +14,6 @@ import httpx
 import pytest
 import pytest_asyncio
 import structlog
-from makima_gateway.http.pagination import PAGE_BYTES
 from makima_kernel.service.http_settings import HttpSettings, QuotaSettings
 from makima_kernel.testing import PATIENCE, eventually
 from makima_local.nats import Nats
@@ -21,7 +21,6 @@ from makima_local.postgres import Postgres
 from makima_schemas.agent import AgentJoined
 from prometheus_client import REGISTRY
 
-from tests.dead_letters import leave
 from tests.guarantees.many_contracts import copy_agent, copy_contract, forget_copies, nobody_searches
 from tests.lateness import measured
 from tests.services.gateway.harness import Gateways, authenticated_client, body, created, refused
@@ -149,41 +148,6 @@ async def test_an_unfit_body_is_answered_with_at_most_twenty_errors(alice: httpx
     errors = cast("list[dict[str, str]]", problem["errors"])
     assert len(errors) == 20
     assert all(len(text) <= 200 for error in errors for text in error.values())
-
-
-async def test_an_answer_ends_at_a_mebibyte_and_goes_on_at_its_cursor(alice: httpx.AsyncClient) -> None:
-    contract = str((await created(alice, description=LARGE))["id"])
-    for number in range(12):
-        made = await alice.post(
-            f"/contracts/{contract}/messages", json={"role": "user", "content": f"{number} {LARGE}"}
-        )
-        assert made.status_code == 201
-    for path, count in (("messages", 12), ("events", 13)):
-        seen, cursor = 0, None
-        while cursor or not seen:
-            query = {"limit": "500"} | ({"cursor": cursor} if cursor else {})
-            answer = await alice.get(f"/contracts/{contract}/{path}", params=query)
-            assert len(answer.content) <= PAGE_BYTES + 1000
-            seen += len(answer.json()["items"])
-            cursor = answer.json()["next_cursor"]
-        assert seen == count
-    listed = await alice.get("/contracts", params={"limit": "500"})
-    assert [item["id"] for item in listed.json()["items"]] == [contract]
-    assert "description" not in listed.json()["items"][0]
-    assert (await alice.get(f"/contracts/{contract}")).json()["description"] == LARGE
-
-
-async def test_dead_letters_of_which_each_is_shown_longer_than_it_was_do_so_too(gateways: Gateways) -> None:
-    """Zeros are shown as escapes."""
-    admin, nats = gateways.clients[0], gateways.replicas[0].nats
-    await asyncio.gather(*(leave(nats, bytes(2000), sequence=number) for number in range(200)))
-    seen, query = list[int](), {"limit": "500"}
-    while len(seen) < 200:
-        answer = await admin.get("/dead-letters", params=query)
-        assert len(answer.content) <= PAGE_BYTES + 1000
-        seen += [letter["sequence"] for letter in answer.json()["items"]]
-        query["cursor"] = answer.json()["next_cursor"]
-    assert sorted(seen[:200]) == list(range(200))
 
 
 async def test_one_owner_at_its_limit_makes_no_other_wait(

@@ -181,38 +181,6 @@ async def test_a_probe_that_hangs_up_leaves_no_traceback(
     assert (await get(f"{url}/livez")).status_code == 200
 
 
-async def test_a_connection_that_asks_nothing_is_cut_after_its_time(
-    served: tuple[Health, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without a token nobody keeps a thread."""
-    monkeypatch.setattr(module, "PROBE_TIMEOUT_SECONDS", 0.2)
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(served[1].rpartition(":")[2]))
-    writer.write(b"GET /live")
-    async with asyncio.timeout(PATIENCE):
-        assert await reader.read() == b""
-    writer.close()
-
-
-async def test_many_connections_that_ask_nothing_keep_no_probe_out(
-    served: tuple[Health, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "MAX_PROBES", 4)
-    monkeypatch.setattr(module, "PROBE_TIMEOUT_SECONDS", 2 * PATIENCE)
-    port = int(served[1].rpartition(":")[2])
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    for _ in range(8):
-        await get(f"{served[1]}/livez")
-    writer.write(b"GET /livez HTTP/1.0\r\n\r\n")
-    assert b" 200 " in await reader.readline(), "probes that were answered do not count"
-    writer.close()
-    silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]
-    async with asyncio.timeout(PATIENCE):
-        assert [await reader.read() for reader, _ in silent[:16]] == [b""] * 16
-    assert (await get(f"{served[1]}/livez")).status_code == 200
-    for _, writer in silent:
-        writer.close()
-
-
 async def test_checks_do_not_wait_for_one_another() -> None:
     health = Health()
     both = asyncio.Barrier(2)
