@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from makima_kernel.service import health as module
+from makima_kernel.service import probe_server
 from makima_kernel.service.health import Health, HealthServer
 from makima_kernel.telemetry import metrics
 from makima_kernel.testing import PATIENCE, eventually
@@ -156,9 +157,9 @@ async def test_a_probe_that_hangs_up_leaves_no_traceback(
 ) -> None:
     health, url = served
     asked, gone, told = asyncio.Event(), asyncio.Event(), threading.Event()
-    handle_error = module.ProbeServer.handle_error
+    handle_error = probe_server.ProbeServer.handle_error
 
-    def tell(self: module.ProbeServer, request: object, client_address: object) -> None:
+    def tell(self: probe_server.ProbeServer, request: object, client_address: object) -> None:
         handle_error(self, request, client_address)
         told.set()
 
@@ -167,7 +168,7 @@ async def test_a_probe_that_hangs_up_leaves_no_traceback(
         await gone.wait()
         return None
 
-    monkeypatch.setattr(module.ProbeServer, "handle_error", tell)
+    monkeypatch.setattr(probe_server.ProbeServer, "handle_error", tell)
     health.ready_when("hung up", hung_up)
     with socket.create_connection(("127.0.0.1", httpx.URL(url).port or 0)) as probe:
         probe.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
