@@ -18,6 +18,11 @@ pytestmark = [
 ]
 S = AgentStatus
 NAMES = "document.querySelector('[data-row] .name').clientWidth"
+# where each column begins and ends
+HEADS = """[...document.querySelectorAll('.vt th')].map((one) => {
+    const {left, right} = one.getBoundingClientRect();
+    return [Math.round(left), Math.round(right)];
+})"""
 ROOM_FOR_A_NAME = 260  # px
 MORE_THAN_A_PAGE = 110  # times two events
 DERIVED = {  # a record that has `status` and `is_expired` only
@@ -86,6 +91,18 @@ async def test_agents_and_contracts_of_every_state_have_its_word(
             row = seen.page.locator(f'[data-id="{fleet.contracts[word]}"]')
             await expect(row.get_by_text(word, exact=True)).to_be_visible()
         await expect(seen.page.locator(f'[data-id="{active}"]').get_by_text("stale")).to_be_visible()
+
+
+@pytest.mark.parametrize("path", ["/contracts", "/agents"])
+async def test_a_filter_that_nothing_matches_leaves_the_heads_where_they_are(
+    browser: Browser, admin: httpx.AsyncClient, fleet: Fleet, path: str
+) -> None:
+    async with signed_in(browser, admin, path, viewport={"width": 1440, "height": 900}) as seen:
+        await expect(seen.page.locator(f'[data-id^="{fleet.contracts["active"]}"]').first).to_be_visible()
+        before = await seen.page.evaluate(HEADS)
+        await seen.page.goto(f"{path}?q=nothing-has-this-name")
+        await expect(seen.page.get_by_text("matches")).to_be_visible()
+        assert await seen.page.evaluate(HEADS) == before
 
 
 async def test_records_without_agent_status_show_the_badge_that_follows(

@@ -141,6 +141,9 @@ async def test_what_waits_is_walked_and_answered(
     await expect(needs.nth(count - 1)).to_be_focused()
     await press(page, "k")
     await expect(needs.nth(count - 2)).to_be_focused()
+    for key, index in (("ArrowDown", count - 1), ("ArrowUp", count - 2), ("Home", 0), ("End", count - 1)):
+        await press(page, key)
+        await expect(needs.nth(index)).to_be_focused()
     await go_to(page, needs.filter(has_text="By which key?"))
     await press(page, "2")
     await toasts(page, "Answered: right.")
@@ -190,6 +193,10 @@ async def test_without_single_keys_nothing_happens_by_one_and_all_can_still_be_r
     await press(page, "Escape")
     await need.focus()
     await press(page, "2 Enter j n p g a y ?")
+    await expect(need).to_be_focused()
+    await press(page, "End ArrowDown")  # within a list they remain
+    await expect(page.locator(".need").last).to_be_focused()
+    await need.focus()
     await expect(need).to_be_focused()
     await press(page, "Control+k")
     await expect(page.get_by_role("dialog", name="Jump or act")).to_be_visible()

@@ -39,6 +39,16 @@ test("no answer is a problem after which the same key may be sent again", async 
   expect(error).toMatchObject({ status: 0, code: "UNREACHABLE", unsure: true });
 });
 
+test("of a read that was not answered nothing is said of a repeat", async () => {
+  const away = { code: "UNAVAILABLE", detail: "supervisor_heartbeat did not answer", hint: "send it again with the same command id" };
+  const answers = () => server(json(away, { status: 503 }));
+  expect(await new Api(undefined, answers().fetch).get("/x").catch((found: unknown) => found)).toMatchObject({ code: "UNAVAILABLE", hint: null });
+  expect(await new Api(undefined, answers().fetch).write("POST", "/x").catch((found: unknown) => found)).toMatchObject({ hint: away.hint });
+  expect(await new Api(undefined, server().fetch).get("/x").catch((found: unknown) => found)).toMatchObject({ code: "UNREACHABLE", hint: null });
+  const refused = { code: "INVALID_REQUEST", detail: "no such status", hint: "one of active, paused" };
+  expect(await new Api(undefined, server(json(refused, { status: 400 })).fetch).get("/x").catch((found: unknown) => found)).toMatchObject({ hint: refused.hint });
+});
+
 test("a session that is over is told once for all", async () => {
   let over = 0;
   const { fetch } = server(json({ code: "UNAUTHORIZED" }, { status: 401 }));

@@ -76,7 +76,7 @@ export class Api {
     const body = parsed(text);
     if (!answer.ok) {
       if (answer.status === 401 && path !== "/session") this.onSignedOut();
-      throw problem(answer, body);
+      throw problem(answer, body, options.key !== undefined);
     }
     return {
       body: body as Body,
@@ -102,7 +102,7 @@ export class Api {
       });
     } catch (error) {
       if (error instanceof DOMException && error.name === "AbortError") throw error;
-      throw new Problem(0, "UNREACHABLE", "no answer came from the gateway", "it asks again under the same key", null, {});
+      throw new Problem(0, "UNREACHABLE", "no answer came from the gateway", options.key === undefined ? null : "it asks again under the same key", null, {});
     }
   }
 }
@@ -122,10 +122,11 @@ function parsed(text: string): unknown {
   }
 }
 
-function problem(answer: Response, body: unknown): Problem {
+/** `write`: of a repeat under the same key speak only writes; a read that was not answered changes nothing. */
+function problem(answer: Response, body: unknown, write: boolean): Problem {
   const members = typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};
   const text = (name: string): string | null => (typeof members[name] === "string" ? members[name] : null);
-  return new Problem(answer.status, text("code") ?? `HTTP_${answer.status}`, text("detail") ?? answer.statusText, text("hint"), text("trace_id"), members);
+  return new Problem(answer.status, text("code") ?? `HTTP_${answer.status}`, text("detail") ?? answer.statusText, write || answer.status < 500 ? text("hint") : null, text("trace_id"), members);
 }
 
 function numberOf(text: string | null | undefined): number | null {

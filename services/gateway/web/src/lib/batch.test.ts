@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { agreed, type Answer, asked, AT_MOST, outcome } from "./batch";
+import { agreed, type Answer, asked, AT_MOST, because, outcome } from "./batch";
 import { sampleRow } from "./samples";
 
 const row = (id: string, version = 3) => sampleRow(id, { version });
@@ -14,6 +14,13 @@ test("a batch asks for each contract at the version that was seen, and for no mo
 test("what runs is what the preview has shown", () => {
   const preview = answer({ affected: [{ id: "b", version: 4 }], skipped: [{ id: "a", code: "INVALID_TRANSITION", detail: "" }] });
   expect(agreed([row("a"), row("b", 7)], preview)).toEqual([row("b", 4)]);
+});
+
+test("why one is skipped is said in the words of the page", () => {
+  const refused = { id: "a", code: "INVALID_TRANSITION", detail: "status waiting_for_input does not allow 'archive'" };
+  expect(because(refused, sampleRow("a", { status: "waiting_for_input" }))).toBe("it is waiting for input");
+  expect(because(refused, undefined)).toBe(refused.detail);
+  expect(because({ id: "a", code: "VERSION_CONFLICT", detail: "the contract is at version 4, not 3" }, row("a"))).toBe("the contract is at version 4, not 3");
 });
 
 test("the outcome counts what was skipped and what failed", () => {

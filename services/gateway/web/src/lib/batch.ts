@@ -1,7 +1,7 @@
 /** A batch over selected contracts: what is asked, and how its answer reads. Pure. */
 
 import type { SelectedAnswer } from "./api.types";
-import { many } from "./format";
+import { many, words } from "./format";
 import type { Row } from "./shapes";
 
 export type Operation = "pause" | "resume" | "archive" | "unblock" | "restart_supervisor";
@@ -29,6 +29,9 @@ export function outcome(done: string, answer: Answer): string {
   const rest = [answer.skipped.length > 0 ? `${answer.skipped.length} ${answer.skipped.length === 1 ? "was" : "were"} skipped` : "", answer.errors.length > 0 ? `${answer.errors.length} failed` : ""].filter(Boolean);
   return `${done} ${many(answer.affected.length, "contract")}.${rest.length > 0 ? ` ${rest.join(", ")}.` : ""}`;
 }
+
+/** Why one is skipped, as the page says it; `row` is as it was seen, and refused as such. */
+export const because = (one: Answer["skipped"][number], row: Row | undefined): string => (one.code === "INVALID_TRANSITION" && row !== undefined ? `it is ${words(row.status)}` : one.detail);
 
 /** The rows to run it on: those that the preview would touch, at the versions it has shown. */
 export function agreed(rows: readonly Row[], preview: Answer): readonly Row[] {

@@ -50,6 +50,12 @@ test("each role has a row: there, dead, restarted, there again under another con
   expect([...hot]).toEqual([3, 8]);
 });
 
+test("of more roles than have room it is said how many are not drawn", () => {
+  const joins = Array.from({ length: 8 }, (_, k) => agent("AgentJoined", { role: `builder-${k}`, connection_id: "c", old_status: "offline", new_status: "ready" }));
+  expect(lanesOf([...joins, ...joins], WHOLE)).toMatchObject({ roles: joins.slice(0, 6).map((one) => one.data["role"]), hidden: 2 });
+  expect(lanesOf(joins.slice(0, 6), WHOLE).hidden).toBe(0);
+});
+
 test("what began before the first event that was read is drawn from there", () => {
   const later: Around = { ...WHOLE, whole: false };
   const some = [
@@ -64,4 +70,4 @@ test("what began before the first event that was read is drawn from there", () =
 
 test("what somebody had to act on is hot", () => expect([...lanesOf(EVENTS, WHOLE).hot]).toEqual([5, 7]));
 
-test("no event, no lane", () => expect(lanesOf([], WHOLE)).toMatchObject({ status: [], phase: [], tasks: [], agents: [], roles: [] }));
+test("no event, no lane", () => expect(lanesOf([], WHOLE)).toMatchObject({ status: [], phase: [], tasks: [], agents: [], roles: [], hidden: 0 }));

@@ -19,6 +19,7 @@ export interface Lanes {
   readonly tasks: readonly Bar[];
   readonly agents: readonly Bar[];
   readonly roles: readonly string[]; // of the rows of `agents`
+  readonly hidden: number; // roles without a row
   readonly hot: ReadonlySet<number>; // events that somebody had to act on
 }
 
@@ -125,8 +126,9 @@ function thereAfter(event: LogEvent): There | null {
 }
 
 /** A row for each role: since when it was there, dead, or being restarted; another connection begins another bar. */
-function agentBars(events: readonly LogEvent[], around: Around): { readonly agents: readonly Bar[]; readonly roles: readonly string[] } {
+function agentBars(events: readonly LogEvent[], around: Around): { readonly agents: readonly Bar[]; readonly roles: readonly string[]; readonly hidden: number } {
   const roles: string[] = [];
+  const hidden = new Set<string>();
   const open = new Map<string, { from: number; kind: string; connection: string; says: string }>();
   const agents: Bar[] = [];
   const close = (role: string, to: number | null): void => {
@@ -138,7 +140,7 @@ function agentBars(events: readonly LogEvent[], around: Around): { readonly agen
     const there = thereAfter(event);
     if (there === null) return;
     if (!roles.includes(there.role)) {
-      if (roles.length === MOST_ROLES) return;
+      if (roles.length === MOST_ROLES) return void hidden.add(there.role);
       roles.push(there.role);
       if (!around.whole) open.set(there.role, { from: 0, kind: there.before, connection: "", says: "since before" });
     }
@@ -150,5 +152,5 @@ function agentBars(events: readonly LogEvent[], around: Around): { readonly agen
     open.set(there.role, { from: index, kind: there.kind, connection, says: there.says });
   });
   for (const role of [...open.keys()]) close(role, null);
-  return { agents, roles };
+  return { agents, roles, hidden: hidden.size };
 }
