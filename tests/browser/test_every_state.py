@@ -23,6 +23,7 @@ HEADS = """[...document.querySelectorAll('.vt th')].map((one) => {
     const {left, right} = one.getBoundingClientRect();
     return [Math.round(left), Math.round(right)];
 })"""
+SCROLLS = "document.documentElement.scrollHeight - innerHeight"
 ROOM_FOR_A_NAME = 260  # px
 MORE_THAN_A_PAGE = 110  # times two events
 DERIVED = {  # a record that has `status` and `is_expired` only
@@ -99,9 +100,10 @@ async def test_a_filter_that_nothing_matches_leaves_the_heads_where_they_are(
 ) -> None:
     async with signed_in(browser, admin, path, viewport={"width": 1440, "height": 900}) as seen:
         await expect(seen.page.locator(f'[data-id^="{fleet.contracts["active"]}"]').first).to_be_visible()
+        assert await seen.page.evaluate(SCROLLS) == 0, "the list alone scrolls"
         before = await seen.page.evaluate(HEADS)
         await seen.page.goto(f"{path}?q=nothing-has-this-name")
-        await expect(seen.page.get_by_text("matches")).to_be_visible()
+        await expect(seen.page.locator(".empty").get_by_text("matches")).to_be_visible()
         assert await seen.page.evaluate(HEADS) == before
 
 
