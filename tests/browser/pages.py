@@ -28,6 +28,7 @@ SWITCH_THEME: Final = """async (theme) => {
 SIZES: Final = ((390, 844), (1440, 900))
 # by itself axe leaves out what came with WCAG 2.2: the size of targets
 RUN_AXE: Final = """async (rules) => {
+    await Promise.all(document.getAnimations().map((one) => one.finished.catch(() => null)));
     const newer = axe.getRules(["wcag22aa"]).map((rule) => [rule.ruleId, {enabled: true}]);
     const asked = rules === null ? {rules: Object.fromEntries(newer)} : {runOnly: {type: "rule", values: rules}};
     return (await axe.run(asked)).violations.map(

@@ -1,9 +1,11 @@
 """Pages full of data: every status and every state is there, and each page is whole in both themes and on a phone."""
 
+import re
 from datetime import UTC, datetime
 
 import httpx
 import pytest
+from makima_kernel.testing import eventually
 from makima_schemas.agent import AgentJoined, AgentProgressed, AgentStatus, AgentStuck
 from playwright.async_api import Browser, Route, expect
 
@@ -24,6 +26,13 @@ HEADS = """[...document.querySelectorAll('.vt th')].map((one) => {
     return [Math.round(left), Math.round(right)];
 })"""
 SCROLLS = "document.documentElement.scrollHeight - innerHeight"
+# everything that the polite region says from now on
+NOTE_THE_POLITE = """() => {
+    window.announced = [];
+    const region = document.querySelector(".vh[role=status]");
+    new MutationObserver(() => window.announced.push(region.textContent)).observe(
+        region, {childList: true, characterData: true, subtree: true});
+}"""
 ROOM_FOR_A_NAME = 260  # px
 MORE_THAN_A_PAGE = 110  # times two events
 DERIVED = {  # a record that has `status` and `is_expired` only
@@ -203,4 +212,40 @@ async def test_an_age_tells_its_moment_to_the_keyboard_too(
         in_a_row = seen.page.locator(f'[data-id="{fleet.contracts["active"]}"] .age').first
         await expect(in_a_row).to_be_visible()
         assert await in_a_row.get_attribute("tabindex") is None
+        assert seen.complaints == []
+
+
+async def test_a_filters_count_is_announced_and_what_comes_and_goes_is_not(
+    browser: Browser, gateways: Gateways, admin: httpx.AsyncClient, fleet: Fleet
+) -> None:
+    active = fleet.contracts["active"]
+
+    async def come() -> None:
+        contract = await started(admin, "Comes later")
+        await gateways.append(f"agent-{active}:{contract}", AgentJoined(active, contract, "k1", "daemon-ada"))
+
+    async with signed_in(browser, admin) as seen:
+
+        async def said(*words: str) -> None:
+            async def all_of_them() -> bool:
+                return await seen.page.evaluate("window.announced") == list(words)
+
+            await eventually(all_of_them, because=f"it is not {words} that is announced")
+
+        for path, view in (("/contracts", "Failed"), ("/agents", "Stuck")):
+            await seen.page.goto(path)
+            count, views = (
+                seen.page.locator(".bar .nowrap"),
+                seen.page.locator("nav.tabs").get_by_role("link"),
+            )
+            await expect(count).to_have_text(re.compile(r"^\d+ of \d+$"))
+            await seen.page.evaluate(NOTE_THE_POLITE)
+            of = int((await count.inner_text()).split()[-1])
+            await views.filter(has_text=view).click()
+            await expect(count).to_have_text(f"1 of {of}")
+            await said(f"1 of {of}")
+            await come()
+            await expect(count).to_have_text(f"1 of {of + 1}")
+            await views.filter(has_text="All").click()
+            await said(f"1 of {of}", f"{of + 1} of {of + 1}")
         assert seen.complaints == []

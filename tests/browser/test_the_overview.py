@@ -1,6 +1,7 @@
 """The overview of a new installation, of one where nothing waits, and of one where agents stand still for somebody."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -8,6 +9,7 @@ import pytest_asyncio
 from makima_local.nats import Nats
 from makima_local.postgres import Postgres
 from makima_schemas.agent import AgentJoined
+from makima_schemas.silence import StaleDetected
 from playwright.async_api import Browser, Route, expect
 
 from tests.browser.fleet import ask, started
@@ -20,6 +22,7 @@ pytestmark = [
     pytest.mark.xdist_group("browser"),
     pytest.mark.browser,
 ]
+LONG = timedelta(minutes=1)
 REGIONS = ("Vital signs", "Recent events", "Resources")
 
 
@@ -67,8 +70,16 @@ async def test_a_demo_says_that_its_fleet_is_starting_until_somebody_has_joined(
         contract = await started(admin, "Is worked on soon")
         await expect(headline).to_have_text("The demo fleet is starting; 1 contract waits for its agents.")
         await gateways.append(
+            f"silence-{contract}",
+            StaleDetected(contract, datetime.now(UTC) - LONG, 20.0, LONG.total_seconds()),
+        )
+        stale = seen.page.get_by_role("table", name="Stale contracts")
+        await expect(seen.page.get_by_role("region", name="Recent events")).to_contain_text("stale")
+        await expect(stale).to_have_count(0)  # nobody is missed before the fleet is there
+        await gateways.append(
             f"agent-{contract}:builder", AgentJoined(contract, "builder", "k1", "daemon-ada")
         )
+        await expect(stale).to_be_visible()
         await expect(headline).to_have_text(
             "Nothing waits for you. The one agent is alive; 1 contract is at work."
         )
