@@ -103,11 +103,13 @@ async def test_agents_and_contracts_of_every_state_have_its_word(
         await expect(seen.page.locator(f'[data-id="{active}"]').get_by_text("stale")).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["/contracts", "/agents"])
+@pytest.mark.parametrize(("before_it", "path"), [("/agents", "/contracts"), ("/contracts", "/agents")])
 async def test_a_filter_that_nothing_matches_leaves_the_heads_where_they_are(
-    browser: Browser, admin: httpx.AsyncClient, fleet: Fleet, path: str
+    browser: Browser, admin: httpx.AsyncClient, fleet: Fleet, before_it: str, path: str
 ) -> None:
-    async with signed_in(browser, admin, path, viewport={"width": 1440, "height": 900}) as seen:
+    async with signed_in(browser, admin, before_it, viewport={"width": 1440, "height": 900}) as seen:
+        await seen.page.get_by_role("navigation", name="Main").locator(f'[href="{path}"]').click()
+        await expect(seen.page.get_by_role("heading", level=1)).to_have_text(path[1:].capitalize())
         await expect(seen.page.locator(f'[data-id^="{fleet.contracts["active"]}"]').first).to_be_visible()
         assert await seen.page.evaluate(SCROLLS) == 0, "the list alone scrolls"
         before = await seen.page.evaluate(HEADS)
