@@ -6,6 +6,7 @@ from typing import Final
 
 import httpx
 import pytest
+from makima_schemas.agent import AgentStatus
 from playwright.async_api import Browser, Locator, ViewportSize, expect
 
 from tests.browser.fleet import Fleet
@@ -83,7 +84,7 @@ async def test_the_sign_in_page_needs_no_scrolling(browser: Browser, admin: http
 async def test_the_state_that_an_agent_is_in_is_in_sight_on_its_diagram(
     browser: Browser, admin: httpx.AsyncClient, fleet: Fleet
 ) -> None:
-    path = f"/agents/{fleet.contracts['active']}/{fleet.agents['dead_failed_revive']}"
+    path = f"/agents/{fleet.contracts['active']}/{fleet.agents[AgentStatus.DEAD_FAILED_REVIVE]}"
     async with on_a_phone(browser, admin, path) as seen:
         now = seen.page.get_by_role("region", name="State diagram").locator(".now")
         await expect(now).to_be_attached()
