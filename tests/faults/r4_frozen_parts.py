@@ -10,6 +10,7 @@ from typing import Final
 from tests.faults.comparison import Comparison
 from tests.faults.outcome import compared
 from tests.faults.trial import QUICK, Trial, on_servers, under_load
+from tests.freezing import freeze
 from tests.servers import OwnNats
 from tests.whole_system import whole_system
 
@@ -28,7 +29,7 @@ async def show(place: Path) -> list[Comparison]:
 
         def service(name: str) -> tuple[Freeze, Thaw]:
             runner = system.runner
-            return partial(runner.freeze, name), partial(runner.send, name, signal.SIGCONT)
+            return partial(freeze, runner, name), partial(runner.send, name, signal.SIGCONT)
 
         parts: dict[str, tuple[Freeze, Thaw]] = {
             "broker": (broker.freeze, broker.thaw),
@@ -36,16 +37,16 @@ async def show(place: Path) -> list[Comparison]:
             "recorder": service("supervisor_heartbeat"),
             "postgres": (postgres.freeze, postgres.thaw),
         }
-        for number, (name, (freeze, thaw)) in enumerate(parts.items()):
-            await frozen(trial, number, freeze, thaw)
+        for number, (name, (stop, thaw)) in enumerate(parts.items()):
+            await frozen(trial, number, stop, thaw)
             trial.notes.append(f"{name} {FROZEN_SECONDS:.0f} s")
         return await compared(trial)
 
 
-async def frozen(trial: Trial, number: int, freeze: Freeze, thaw: Thaw) -> None:
+async def frozen(trial: Trial, number: int, stop: Freeze, thaw: Thaw) -> None:
     """One dies before, one meanwhile."""
     trial.dies(f"t{2 * number}")
-    await freeze()
+    await stop()
     await asyncio.sleep(FROZEN_SECONDS / 2)  # the fault itself
     trial.dies(f"t{2 * number + 1}")
     await asyncio.sleep(FROZEN_SECONDS / 2)

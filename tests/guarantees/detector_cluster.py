@@ -24,6 +24,7 @@ from nats.aio.client import Client
 
 from tests.contracts_in_the_log import create_contracts
 from tests.forked_processes import forked_programs
+from tests.freezing import freeze
 from tests.guarantees.heartbeat_oracle import stored
 from tests.services.stale_detector.harness import CONTRACTS, GRACE, INTERVAL, TIMEOUT, Fleet, LogReader
 
@@ -61,7 +62,7 @@ class Detection(LogReader):
         await provision(self.nats, self.log, budget=0.01)
 
     async def freeze(self, name: str) -> None:
-        await self.runner.freeze(name)
+        await freeze(self.runner, name)
 
     def thaw(self, name: str) -> None:
         self.runner.send(name, signal.SIGCONT)

@@ -16,6 +16,8 @@ from makima_local.probe import SILENT, unhealthy
 from makima_local.processes import Died, Frozen, NotReadyError, Program, Ready, Report, Runner, Started
 from makima_local.server import lives
 
+from tests.freezing import freeze
+
 SERVICE = """
 import http.server, signal, sys
 class Health(http.server.BaseHTTPRequestHandler):
@@ -170,7 +172,7 @@ async def test_a_frozen_one_is_thawed_to_drain(tmp_path: Path) -> None:
     async with Runner() as runner:
         runner.start(python("service", SERVICE, tmp_path, ports.free()))
         await runner.ready(timeout=PATIENCE)
-        await runner.freeze("service")
+        await freeze(runner, "service")
     assert (tmp_path / "service.log").read_text() == "drained\n"
 
 
@@ -182,7 +184,7 @@ async def test_one_that_is_frozen_for_too_long_is_killed_and_comes_back(
         await runner.ready(timeout=PATIENCE)
         frozen = runner.pids["service"]
         assert await eventually(lambda: watched(tmp_path)), "it has been seen to live"
-        await runner.freeze("service")
+        await freeze(runner, "service")
         await eventually(lambda: runner.pids.get("service", frozen) != frozen)
         await runner.ready(timeout=PATIENCE)
     told = [report for report in reports if isinstance(report, Frozen | Died)]

@@ -18,7 +18,7 @@ from makima_local import log_file
 from makima_local.account import OURS, Account
 from makima_local.parent import dies_with_parent
 from makima_local.probe import alive, unhealthy
-from makima_local.signals import family, send_to_group, send_to_one, stopped
+from makima_local.signals import send_to_group, send_to_one
 
 # Seconds before each restart in a row. The first restart is immediate, because most ends are accidental.
 RESTART_BACKOFF_SECONDS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
@@ -142,12 +142,6 @@ class Runner:
         """Sends a signal to a program and its children; tests kill (SIGKILL) and thaw (SIGCONT) with it."""
         if process := self._processes.get(name):
             send_to_group(process.pid, what)
-
-    async def freeze(self, name: str) -> None:
-        """Stops a program with its children (SIGSTOP), and waits until they stand still."""
-        if process := self._processes.get(name):
-            send_to_group(process.pid, signal.SIGSTOP)
-            await stopped(family(process.pid))
 
     async def ready(self, timeout: float = 60.0, *, longer_while: str | None = None) -> None:
         """Waits until every program answers `/healthz` with 200: all of the system runs on this machine, so
