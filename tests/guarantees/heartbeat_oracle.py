@@ -13,13 +13,14 @@ from typing import Final
 from makima_schemas import subjects
 from makima_schemas.silence import SilenceDetected
 from nats.aio.client import Client
-from nats.js.api import ConsumerConfig, DeliverPolicy
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 STEP: Final = timedelta(
     milliseconds=250
 )  # the most that counts between two messages of a shard: a longer pause is nobody's silence
 ROUNDING: Final = timedelta(milliseconds=2)  # the client tells a stored message's time as a float
 PATIENCE: Final = 20.0
+BATCH: Final = 500
 KINDS: Final = ("supervisor", "agent", "daemon")
 
 
@@ -122,20 +123,23 @@ class Reader:
         if state.messages == 0 or state.last_seq <= self.sequence:
             return self.found
         config = ConsumerConfig(
-            deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=max(1, self.sequence + 1)
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=self.sequence + 1,
+            ack_policy=AckPolicy.NONE,
+            mem_storage=True,
         )
-        reading = await jetstream.subscribe(
-            ">",
-            stream=subjects.HEARTBEATS_STREAM,
-            config=config,
-            ordered_consumer=True,
-            pending_msgs_limit=-1,
-            pending_bytes_limit=-1,
-        )
+        # A push consumer of nats-py begins again when a message comes before it is ready for it.
+        reading = await jetstream.pull_subscribe(">", stream=subjects.HEARTBEATS_STREAM, config=config)
+        read = 0
         while self.sequence < state.last_seq:
-            message = await reading.next_msg(PATIENCE)
-            self.sequence = message.metadata.sequence.stream
-            self._note(message.subject, message.metadata.timestamp)
+            for message in await reading.fetch(BATCH, timeout=PATIENCE):
+                read += 1
+                of_consumer, self.sequence = (
+                    message.metadata.sequence.consumer,
+                    message.metadata.sequence.stream,
+                )
+                assert of_consumer == read, f"message {read} was lost before {self.sequence}"
+                self._note(message.subject, message.metadata.timestamp)
         await reading.unsubscribe()
         return self.found
 

@@ -11,8 +11,14 @@ from tests.services.gateway.harness import Gateways, authenticated_client, body,
 
 
 async def issue_token(admin: httpx.AsyncClient, role: str, **members: object) -> dict[str, object]:
-    """A new token, as it was answered."""
-    answer = await admin.post("/tokens", json={"role": role, **members})
+    """A new token, as it was answered; where the machine is too busy, by another try."""
+
+    async def issued() -> httpx.Response | None:
+        answer = await admin.post("/tokens", json={"role": role, **members})
+        return None if answer.status_code == 503 else answer
+
+    answer = await eventually(issued)
+    assert answer is not None
     assert answer.status_code == 201, answer.text
     return body(answer)
 
