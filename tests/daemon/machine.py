@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -140,12 +140,18 @@ class Machine:
 
     def processes(self, contract_id: str) -> list[psutil.Process]:
         """That run for this contract, as the system knows them."""
-        found: list[psutil.Process] = []
+        return [process for process, _ in self._running(contract_id)]
+
+    def by_role(self, contract_id: str) -> dict[str, psutil.Process]:
+        """The same, by the role in which they run."""
+        return {environ["MAKIMA_ROLE"]: process for process, environ in self._running(contract_id)}
+
+    def _running(self, contract_id: str) -> Iterator[tuple[psutil.Process, dict[str, str]]]:
         for process in psutil.process_iter():
-            with suppress(psutil.Error):
-                if process.environ().get("MAKIMA_CONTRACT") == contract_id:
-                    found.append(process)
-        return found
+            with suppress(psutil.Error):  # it has just ended
+                environ = process.environ()
+                if environ.get("MAKIMA_CONTRACT") == contract_id:
+                    yield process, environ
 
     async def one_process(self, contract_id: str, *, other_than: int = 0) -> int:
         """The pid of the only process of the contract, once that is another one."""

@@ -88,7 +88,7 @@ def _noted(notes: Path, contract: str, role: str) -> list[str]:
 
 
 def _pids(machine: Machine, contract: str) -> dict[str, int]:
-    return {each.environ()["MAKIMA_ROLE"]: each.pid for each in machine.processes(contract)}
+    return {role: process.pid for role, process in machine.by_role(contract).items()}
 
 
 def _began(machine: Machine, contract: str, role: str) -> float:

@@ -49,11 +49,8 @@ async def test_agents_go_on_and_a_crash_is_told_when_makima_is_back(
         await machine.started("steady", contract)
         await machine.started("sleeper", contract)
         await machine.until(contract, "steady", "ready")
-        await eventually(lambda: len(machine.processes(contract)) == 2)
-        crashing = next(
-            each for each in machine.processes(contract) if each.environ()["MAKIMA_ROLE"] == "steady"
-        )
-        (staying,) = (each for each in machine.processes(contract) if each.pid != crashing.pid)
+        await eventually(lambda: machine.by_role(contract).keys() == {"steady", "sleeper"})
+        crashing, staying = (machine.by_role(contract)[role] for role in ("steady", "sleeper"))
         http.take_away()
         broker.take_away()
         kill(crashing.pid)
