@@ -226,11 +226,16 @@ async def test_what_a_fleet_does_while_each_part_is_away_is_there_afterwards_onc
 
 
 async def _all_at_work(fleet: Fleet) -> dict[str, int]:
-    """Its processes, once each supervisor has saved."""
-    await eventually(lambda: len(fleet.pids()) == CONTRACTS * (WORKERS + 1), BACK_SECONDS)
+    """Its processes, once each supervisor has saved and each worker has worked: one that could not join in time has
+    ended, and another one came, before that.
+    """
     for contract in fleet.contracts:
         await eventually(lambda contract=contract: fleet.saved(contract), BACK_SECONDS)
-    return fleet.pids()
+        for role in (f"worker-{n}" for n in range(WORKERS)):
+            await eventually(lambda contract=contract, role=role: fleet.noted(contract, role), BACK_SECONDS)
+    found = fleet.pids()
+    assert len(found) == CONTRACTS * (WORKERS + 1)
+    return found
 
 
 async def _is_told_once(fleet: Fleet) -> None:
