@@ -27,13 +27,6 @@ test("a filter is the API's", () => {
   expect(names(listed(rows, { stale: "true" }, "name"))).toBe("d");
 });
 
-test("10 000 rows are filtered and sorted well within 200 ms", () => {
-  const rows = Array.from({ length: 10_000 }, (_, k) => made(`c${k}`, { progress_at: `2026-11-28T${k % 24}` }));
-  const began = performance.now();
-  expect(listed(rows, { q: "c" }, "needs")).toHaveLength(10_000);
-  expect(performance.now() - began).toBeLessThan(200);
-});
-
 test("a summary counts each status, and has the stale ones, the longest silent first", () => {
   const found = summary([made("a", {}), made("b", { stale: true, progress_at: "2026-11-28T10:00" }), made("c", { status: "paused" }), made("d", { stale: true, progress_at: "2026-11-28T09:00" })]);
   expect([...found.statuses]).toEqual([["active", 3], ["paused", 1]]);

@@ -20,11 +20,12 @@ test("a row that keeps its place is the newest one of its name", () => {
   expect(keepOrder([old.id], [now]).rows[0]).toBe(now);
 });
 
-test("10 000 rows take no time", () => {
+test("of 10 000 rows each is looked at once", () => {
   const ids = Array.from({ length: 10_000 }, (_, k) => String(k));
-  const began = performance.now();
-  expect(keepOrder(ids, rows(...ids.toReversed())).moved).toBe(9999);
-  expect(performance.now() - began).toBeLessThan(100);
+  let looks = 0;
+  const counted = ids.toReversed().map((id) => ({ get id() { looks += 1; return id; } }));
+  expect(keepOrder(ids, counted).moved).toBe(9999);
+  expect(looks).toBe(10_000);
 });
 
 test("a row that stays in sight keeps its element, and one that comes takes that of one that left", () => {
