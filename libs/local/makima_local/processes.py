@@ -21,7 +21,7 @@ from makima_local.probe import alive, unhealthy
 from makima_local.signals import send_to_group, send_to_one
 
 # Seconds before each restart in a row. The first restart is immediate, because most ends are accidental.
-RESTART_BACKOFF_SECONDS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
+RESTART_BACKOFF_SECONDS = (0.0, 0.25, 0.5, 1.0, 2.0)  # with a start, less than the 5 s of R1 (docs/faults.md)
 BACKOFF_RESET_SECONDS = 10.0  # a program that ran for longer restarts with the first step of BACKOFF
 MAX_DEATHS_BEFORE_READY = 4  # ends of a program that is not ready, after which `Runner.ready` gives up
 READY_POLL_SECONDS = 0.05  # seconds between two checks of `/healthz`
