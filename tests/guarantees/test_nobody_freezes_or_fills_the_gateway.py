@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group(
 
 AT_ONCE: Final = 2
 LIMITS: Final = HttpSettings(
-    requests_at_once_per_token=AT_ONCE, request_wait_seconds=0.2, search_timeout_seconds=0.02
+    requests_at_once_per_token=AT_ONCE, request_wait_seconds=0.2, search_timeout_seconds=0.002
 )
 MANY: Final = 15_000  # contracts, of which a search takes longer than that
 QUOTAS: Final = QuotaSettings(open_contracts=5, events_per_contract=60)
@@ -200,9 +200,9 @@ async def test_a_search_is_ended_after_its_time_and_makes_no_other_owner_wait(
             assert perf_counter() - began < late.allowed(2)
     assert {answer.status_code for answer in answers} == {200, 201}
     ended = [search.result() for search in searching]
-    assert {answer.status_code for answer in ended} <= {429, 503}
+    assert {answer.status_code for answer in ended} <= {200, 429, 503}, "200: one that ended in its time"
     refusal = next(answer.json() for answer in ended if answer.status_code == 503)
-    assert (refusal["code"], "the search took more than 0.02 s" in refusal["detail"]) == ("OVERLOADED", True)
+    assert (refusal["code"], "the search took more than 0.002 s" in refusal["detail"]) == ("OVERLOADED", True)
     await eventually(lambda: nobody_searches(pool))
     await forget_copies(pool)
 
